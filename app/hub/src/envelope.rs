@@ -27,7 +27,14 @@ pub(crate) enum Kind {
     /// To one socket.
     Socket { to: SocketId, message: Arc<OwnedOutgoing> },
     /// To one socket of a door, on behalf of another that wants to know whether it is there.
-    Private { to: SocketId, name: Box<str>, door: DoorId, asker: SocketId, reply: Option<Reply>, message: Arc<OwnedOutgoing> },
+    Private {
+        to: SocketId,
+        name: Box<str>,
+        door: DoorId,
+        asker: SocketId,
+        reply: Option<Reply>,
+        message: Arc<OwnedOutgoing>,
+    },
     /// The answer to a message of this socket.
     Answer { to: SocketId, reply: Option<Reply>, answer: Answer },
     /// The room's place has taken the socket in.
@@ -88,7 +95,7 @@ impl Envelope {
                 | Kind::Private { message, .. } => message.as_outgoing().cost_bytes(),
                 Kind::Answer { answer: Answer::Ack(body), .. } => body.len(),
                 Kind::Answer { answer: Answer::Refuse(_, text), .. } => text.len(),
-                Kind::Letter { letter, .. } => std::mem::size_of_val(&**letter),
+                Kind::Letter { letter, .. } => size_of_val(&**letter),
                 Kind::Passage { .. } | Kind::Admit { .. } | Kind::Dismiss { .. } => 0,
             }
     }

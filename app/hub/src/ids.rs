@@ -66,7 +66,7 @@ pub fn socket_of(instance: Instance, id: &str) -> Option<SocketId> {
 }
 
 /// What a guest's `userId` begins with; its `clientId` follows.
-pub const GUEST_PREFIX: &str = "guest-";
+pub(crate) const GUEST_PREFIX: &str = "guest-";
 
 /// Characters of a `userName`.
 pub const USER_NAME_CHARS_MAX: usize = 64;

@@ -73,14 +73,21 @@ pub enum Dialect {
 pub struct DoorRules {
     /// How messages are meant.
     pub dialect: Dialect,
-    /// The longest message, after inflating.
-    pub message_limit_bytes: usize,
+    /// The longest text message, after inflating.
+    pub text_limit_bytes: usize,
+    /// The longest binary message, after inflating.
+    pub binary_limit_bytes: usize,
     /// What happens to a slow client.
     pub slow: SlowPolicy,
 }
 
 impl Default for DoorRules {
     fn default() -> Self {
-        Self { dialect: Dialect::Native, message_limit_bytes: 1 << 20, slow: SlowPolicy::Disconnect }
+        Self {
+            dialect: Dialect::Native,
+            text_limit_bytes: 1 << 20,
+            binary_limit_bytes: 16 << 20,
+            slow: SlowPolicy::Disconnect,
+        }
     }
 }

@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn only_so_many_wait() {
         let mut pending = Pending::default();
-        let replies: Vec<_> = (0..UNANSWERED_MAX).map(|id| pending.open(&id.to_string()).expect("room")).collect();
+        let replies: Vec<_> =
+            (0..UNANSWERED_MAX).map(|id| pending.open(&id.to_string()).expect("room")).collect();
         assert_eq!(pending.open("x"), Err(IdRefused::TooMany));
         for reply in replies {
             assert!(pending.take(reply).is_some());

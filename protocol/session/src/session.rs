@@ -1,8 +1,8 @@
 //! The session: a WebSocket connection from its upgrade to its end.
 
 use fanfare_websocket::{
-    CloseCode, DeflateParameters, InflaterPool, Misbehaved, Opcode, Payload, Read, ReadContext, Reader, Role, Text,
-    write_close, write_frame,
+    CloseCode, DeflateParameters, InflaterPool, Misbehaved, Opcode, Payload, Read, ReadContext, Reader, Role,
+    Text, write_close, write_frame,
 };
 
 use crate::heartbeat::{Check, Expiry, Heartbeat};
@@ -97,15 +97,23 @@ impl Session {
             self.awaits_pong = false;
         }
         let mut context = ReadContext {
-            message_limit_bytes: turn.message_limit_bytes,
+            message_limit_bytes: turn.binary_limit_bytes.max(turn.text_limit_bytes),
             inflaters: turn.inflaters,
             inflate_budget_bytes: turn.share.inflated_bytes,
         };
         let read = self.reader.read(input, &mut context);
         turn.share.inflated_bytes = context.inflate_budget_bytes;
         match read {
+            Ok((consumed, Read::NeedMore | Read::Yield))
+                if self.over(turn, self.reader.unfinished_text_bytes()) =>
+            {
+                (consumed, self.too_big(turn, self.reader.unfinished_text_bytes()))
+            }
             Ok((consumed, Read::NeedMore)) => (consumed, Received::Nothing),
             Ok((consumed, Read::Yield)) => (consumed, Received::ShareUsed),
+            Ok((consumed, Read::Text(text))) if self.over(turn, text.len() as u64) => {
+                (consumed, self.too_big(turn, text.len() as u64))
+            }
             Ok((consumed, Read::NoInflater)) => (consumed, Received::InflaterWanted),
             Ok((consumed, read)) => {
                 turn.share.frames -= 1;
@@ -113,6 +121,15 @@ impl Session {
             }
             Err(misbehaved) => (0, self.misbehaved(misbehaved, turn.transmit)),
         }
+    }
+
+    /// The reader knows one limit for all messages; text may have a lower one.
+    fn over(&self, turn: &Turn<'_>, text_bytes: u64) -> bool {
+        text_bytes > turn.text_limit_bytes as u64
+    }
+
+    fn too_big<'a>(&mut self, turn: &mut Turn<'_>, size_bytes: u64) -> Received<'a> {
+        self.misbehaved(Misbehaved::TooBig { size_bytes, limit_bytes: turn.text_limit_bytes }, turn.transmit)
     }
 
     fn event<'a>(&mut self, read: Read<'a>, transmit: &mut Vec<u8>) -> Received<'a> {
@@ -123,14 +140,18 @@ impl Session {
             Read::Text(text) => Received::Text(text),
             Read::Binary(payload) => Received::Binary(payload),
             Read::Ping(payload) => {
-                write_frame(transmit, Opcode::Pong, true, false, payload, None);
+                write_frame(transmit, Opcode::Pong, true, false, &payload, None);
                 Received::Control
             }
             Read::Pong(_) | Read::NeedMore | Read::Yield | Read::NoInflater => Received::Control,
         }
     }
 
-    fn peer_closed<'a>(&mut self, close: Option<(CloseCode, &str)>, transmit: &mut Vec<u8>) -> Received<'a> {
+    fn peer_closed<'a>(
+        &mut self,
+        close: Option<(CloseCode, Text<'_>)>,
+        transmit: &mut Vec<u8>,
+    ) -> Received<'a> {
         let answered = self.state == State::Closing;
         self.state = State::Over;
         if answered {
@@ -139,7 +160,7 @@ impl Session {
         match close {
             Some((code, reason)) => {
                 write_close(transmit, code, "", None);
-                Received::Ended(End::ByPeer(Some(code), reason.to_owned()))
+                Received::Ended(End::ByPeer(Some(code), reason.into_owned()))
             }
             None => {
                 write_frame(transmit, Opcode::Close, true, false, &[], None);
@@ -231,7 +252,12 @@ impl Session {
             if now_ms < stalls_at {
                 return Check::Again { at_ms: stalls_at };
             }
-            self.close(now_ms, CloseCode::POLICY_VIOLATION, "Compressed message not finished in time", transmit);
+            self.close(
+                now_ms,
+                CloseCode::POLICY_VIOLATION,
+                "Compressed message not finished in time",
+                transmit,
+            );
             return Check::Expired(Expiry::InflaterStall);
         }
         if self.awaits_pong {
@@ -264,8 +290,16 @@ impl Session {
         self.reader.holds_inflater()
     }
 
-    /// Gives back what was borrowed from the shard.
-    pub fn release(&mut self, inflaters: &mut InflaterPool) {
-        self.reader.release(inflaters);
+    /// Listens no more: what is unfinished is dropped, and what was borrowed from the shard goes back.
+    pub fn abandon(&mut self, inflaters: &mut InflaterPool) {
+        std::mem::replace(&mut self.reader, Reader::new(Role::Server, None)).release(inflaters);
+        self.native = None;
+        self.state = State::Over;
+    }
+
+    /// Whether nothing that arrives matters any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state == State::Over
     }
 }

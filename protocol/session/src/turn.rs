@@ -43,8 +43,10 @@ impl Share {
 pub struct Turn<'t> {
     /// Now, on a clock that only goes forward.
     pub now_ms: u64,
-    /// The longest message that this door takes, after inflating.
-    pub message_limit_bytes: usize,
+    /// The longest text message that this door takes, after inflating.
+    pub text_limit_bytes: usize,
+    /// The longest binary message that this door takes, after inflating.
+    pub binary_limit_bytes: usize,
     /// The shard's inflaters.
     pub inflaters: &'t mut InflaterPool,
     /// What the connection may still use of this turn.

@@ -1,7 +1,7 @@
 //! Encoding a message once for each variant of connection that it goes to.
 
 use fanfare_native::write_event;
-use fanfare_websocket::{Deflater, HEADER_BYTES_MAX, Opcode, write_frame_header};
+use fanfare_websocket::{Deflaters, HEADER_BYTES_MAX, Opcode, write_frame_header};
 
 use super::log::{Log, Span};
 use super::outgoing::Outgoing;
@@ -25,7 +25,7 @@ pub(crate) struct Variant {
 /// A shard's compressors, one for each window size in use, and a buffer. None keeps a context between messages.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    deflaters: [Option<Box<Deflater>>; 16],
+    deflaters: Deflaters,
     text: Vec<u8>,
     deflated: Vec<u8>,
     threshold_bytes: usize,
@@ -43,7 +43,7 @@ const TEXT_BUFFER_BYTES_MAX: usize = 64 << 10;
 
 impl Encoder {
     pub(crate) fn new(threshold_bytes: usize) -> Self {
-        Self { deflaters: Default::default(), text: Vec::new(), deflated: Vec::new(), threshold_bytes }
+        Self { deflaters: Deflaters::default(), text: Vec::new(), deflated: Vec::new(), threshold_bytes }
     }
 
     /// The span with `message` as `variant` takes it; `None` where it takes nothing of it.
@@ -71,7 +71,9 @@ impl Encoder {
             (Form::Binary, Outgoing::Binary(binary) | Outgoing::Either { binary, .. }) => {
                 self.frame(log, Opcode::Binary, binary, variant.deflate_window_bits)
             }
-            (_, Outgoing::Text(text)) => self.frame(log, Opcode::Text, text.as_bytes(), variant.deflate_window_bits),
+            (_, Outgoing::Text(text)) => {
+                self.frame(log, Opcode::Text, text.as_bytes(), variant.deflate_window_bits)
+            }
             _ => {
                 let text = self.native_text(encoded, message);
                 let span = self.frame(log, Opcode::Text, &text, variant.deflate_window_bits);
@@ -86,7 +88,8 @@ impl Encoder {
     /// The native text of an event; the buffer goes back to `self.text`, where the next variant finds it.
     fn native_text(&mut self, encoded: &mut Encoded, message: &Outgoing<'_>) -> Vec<u8> {
         let mut text = std::mem::take(&mut self.text);
-        if let (false, Outgoing::Event(event) | Outgoing::Either { event: Some(event), .. }) = (encoded.has_text, message)
+        if let (false, Outgoing::Event(event) | Outgoing::Either { event: Some(event), .. }) =
+            (encoded.has_text, message)
         {
             text.clear();
             text.shrink_to(TEXT_BUFFER_BYTES_MAX);
@@ -110,10 +113,15 @@ impl Encoder {
     }
 
     /// Writes one frame, compressed where that was negotiated and the payload is long enough for it.
-    pub(crate) fn frame(&mut self, log: &mut Log, opcode: Opcode, payload: &[u8], deflate_window_bits: u8) -> Span {
+    pub(crate) fn frame(
+        &mut self,
+        log: &mut Log,
+        opcode: Opcode,
+        payload: &[u8],
+        deflate_window_bits: u8,
+    ) -> Span {
         if deflate_window_bits != 0 && payload.len() >= self.threshold_bytes {
-            let bits = deflate_window_bits & 15;
-            let deflater = self.deflaters[usize::from(bits)].get_or_insert_with(|| Box::new(Deflater::new(bits)));
+            let deflater = self.deflaters.get(deflate_window_bits);
             self.deflated.clear();
             self.deflated.shrink_to(TEXT_BUFFER_BYTES_MAX);
             if deflater.deflate(payload, &mut self.deflated).is_ok() {

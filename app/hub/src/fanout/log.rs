@@ -168,7 +168,9 @@ impl Log {
             let mut bytes = std::mem::take(&mut chunk.bytes);
             self.allocated_bytes -= bytes.capacity();
             self.vacant.push(index);
-            if bytes.capacity() <= 2 * CHUNK_BYTES && bytes.capacity() >= CHUNK_BYTES && self.spare.len() < SPARE_CHUNKS
+            if bytes.capacity() <= 2 * CHUNK_BYTES
+                && bytes.capacity() >= CHUNK_BYTES
+                && self.spare.len() < SPARE_CHUNKS
             {
                 bytes.clear();
                 self.spare.push(bytes);

@@ -44,13 +44,17 @@ impl Outgoing<'_> {
         let own = |event: &Event<'_>| (event.name.into(), event.body.into());
         match self {
             Self::Event(event) => OwnedOutgoing { event: Some(own(event)), binary: None, either: false },
-            Self::Binary(binary) => OwnedOutgoing { event: None, binary: Some((*binary).into()), either: false },
+            Self::Binary(binary) => {
+                OwnedOutgoing { event: None, binary: Some((*binary).into()), either: false }
+            }
             Self::Either { binary, event } => {
                 OwnedOutgoing { event: event.as_ref().map(own), binary: Some((*binary).into()), either: true }
             }
-            Self::Text(text) => {
-                OwnedOutgoing { event: Some(("".into(), text.as_bytes().into())), binary: None, either: false }
-            }
+            Self::Text(text) => OwnedOutgoing {
+                event: Some(("".into(), text.as_bytes().into())),
+                binary: None,
+                either: false,
+            },
         }
     }
 

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fanfare_native::ErrorCode;
-use fanfare_session::Reply;
 use fanfare_websocket::{CloseCode, Payload, Text};
 use serde::Serialize;
 
@@ -97,6 +96,13 @@ impl<K: Kit + ?Sized> Edge<'_, K> {
     /// Refuses the message at hand: a `nack`, or an `error` where it has no `id`.
     pub fn refuse(&mut self, code: ErrorCode, reason: &str) {
         self.core.answer_current(Answer::Refuse(code, reason.into()));
+    }
+
+    /// Refuses the message at hand where it has an `id`; the sender has been told otherwise already.
+    pub fn refuse_if_asked(&mut self, code: ErrorCode, reason: &str) {
+        if self.core.is_reply_owed() {
+            self.refuse(code, reason);
+        }
     }
 
     /// Begins to close a connection of this shard.
@@ -203,7 +209,8 @@ impl PlaceContext<'_> {
             return;
         }
         let user = &member.user;
-        let passage = Passage { room: self.room, user: &user.client_id, user_id: &user.id, user_name: &user.name };
+        let passage =
+            Passage { room: self.room, user: &user.client_id, user_id: &user.id, user_name: &user.name };
         let body = body(&passage);
         self.broadcast(Some(member.socket), &Outgoing::Event(Event { name, body: &body }));
     }

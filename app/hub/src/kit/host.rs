@@ -41,7 +41,14 @@ pub(crate) trait Host {
     fn connected(&mut self, core: &mut Core, socket: SocketId);
     fn received(&mut self, core: &mut Core, from: SocketId, message: Message<'_>);
     fn disconnected(&mut self, core: &mut Core, socket: SocketId, gone: Gone);
-    fn passage(&mut self, core: &mut Core, room: Arc<str>, from: Sender, reply: Option<Reply>, passage: Passage);
+    fn passage(
+        &mut self,
+        core: &mut Core,
+        room: Arc<str>,
+        from: Sender,
+        reply: Option<Reply>,
+        passage: Passage,
+    );
     fn letter(
         &mut self,
         core: &mut Core,
@@ -92,7 +99,14 @@ impl<K: Kit> KitHost<K> {
     }
 
     /// Takes a letter to its place, here or on its own shard.
-    fn route(&mut self, core: &mut Core, room: Arc<str>, from: Sender, reply: Option<Reply>, letter: LetterOf<K>) {
+    fn route(
+        &mut self,
+        core: &mut Core,
+        room: Arc<str>,
+        from: Sender,
+        reply: Option<Reply>,
+        letter: LetterOf<K>,
+    ) {
         let home = core.home_of(&room);
         if home == core.shard {
             self.deliver(core, &room, &from, reply, letter);
@@ -108,7 +122,14 @@ impl<K: Kit> KitHost<K> {
         }
     }
 
-    fn deliver(&mut self, core: &mut Core, room: &Arc<str>, from: &Sender, reply: Option<Reply>, letter: LetterOf<K>) {
+    fn deliver(
+        &mut self,
+        core: &mut Core,
+        room: &Arc<str>,
+        from: &Sender,
+        reply: Option<Reply>,
+        letter: LetterOf<K>,
+    ) {
         core.set_current(from.socket, reply);
         self.in_place(core, room, |place, cx| match letter {
             Letter::Passage(Passage::Join) => {
@@ -134,7 +155,12 @@ impl<K: Kit> KitHost<K> {
     }
 
     /// Runs something in a room's place, which is made for it where it is missing and goes when nobody is in it.
-    fn in_place(&mut self, core: &mut Core, room: &Arc<str>, run: impl FnOnce(&mut K::Place, &mut PlaceContext<'_>)) {
+    fn in_place(
+        &mut self,
+        core: &mut Core,
+        room: &Arc<str>,
+        run: impl FnOnce(&mut K::Place, &mut PlaceContext<'_>),
+    ) {
         let kit = &mut self.kit;
         let hosted = self.places.entry(Arc::clone(room)).or_insert_with(|| Hosted {
             place: kit.place(room),
@@ -171,7 +197,14 @@ impl<K: Kit> Host for KitHost<K> {
         self.edge(core, |kit, cx| kit.disconnected(cx, socket, gone));
     }
 
-    fn passage(&mut self, core: &mut Core, room: Arc<str>, from: Sender, reply: Option<Reply>, passage: Passage) {
+    fn passage(
+        &mut self,
+        core: &mut Core,
+        room: Arc<str>,
+        from: Sender,
+        reply: Option<Reply>,
+        passage: Passage,
+    ) {
         self.route(core, room, from, reply, Letter::Passage(passage));
     }
 

@@ -100,12 +100,14 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn get(&self, socket: SocketId) -> Option<&Connection> {
         let slot = self.slots.get(socket.slot as usize)?;
-        (socket.shard == self.shard && slot.generation == socket.generation).then_some(slot.connection.as_ref()?)
+        (socket.shard == self.shard && slot.generation == socket.generation)
+            .then_some(slot.connection.as_ref()?)
     }
 
     pub(crate) fn get_mut(&mut self, socket: SocketId) -> Option<&mut Connection> {
         let slot = self.slots.get_mut(socket.slot as usize)?;
-        (socket.shard == self.shard && slot.generation == socket.generation).then_some(slot.connection.as_mut()?)
+        (socket.shard == self.shard && slot.generation == socket.generation)
+            .then_some(slot.connection.as_mut()?)
     }
 
     pub(crate) fn at(&self, slot: u32) -> Option<&Connection> {
@@ -164,6 +166,10 @@ impl Core {
         self.current.reply.take()
     }
 
+    pub(crate) fn is_reply_owed(&self) -> bool {
+        self.current.reply.is_some()
+    }
+
     /// Answers the message at hand: an acknowledgement needs an `id`, a refusal is told either way.
     pub(crate) fn answer_current(&mut self, answer: Answer) {
         let Some(to) = self.current.socket else { return };
@@ -211,7 +217,9 @@ impl Core {
             Kind::Room { door, room, except, message } => {
                 self.broadcast_here(door, &room, except, &message.as_outgoing());
             }
-            Kind::Everyone { door, except, message } => self.everyone_here(door, except, &message.as_outgoing()),
+            Kind::Everyone { door, except, message } => {
+                self.everyone_here(door, except, &message.as_outgoing())
+            }
             Kind::Socket { to, message } => self.send(to, &message.as_outgoing()),
             Kind::Private { to, name, door, asker, reply, message } => {
                 let found = self.get(to).is_some_and(|there| there.door == door && there.gone.is_none());
@@ -253,7 +261,8 @@ impl Core {
     pub(crate) fn cut_off(&mut self, slot: u32, code: CloseCode, reason: &str) {
         let now_ms = self.now.ms;
         let mut transmit = std::mem::take(&mut self.transmit);
-        if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut()) {
+        if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        {
             let (messages, bytes) = connection.outbox.drop_unstarted(&mut self.log);
             self.counters.messages_dropped += messages;
             self.counters.bytes_dropped += bytes;

@@ -131,7 +131,8 @@ impl Core {
 
     /// The one way of a message into an outbox: as its variant, within the limit, or by the door's policy.
     fn push(&mut self, slot: u32, message: &Outgoing<'_>, encoded: &mut Encoded) {
-        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut()) else {
+        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        else {
             return;
         };
         if connection.gone.is_some() {
@@ -139,7 +140,9 @@ impl Core {
         }
         if connection.batch.is_some() {
             match message {
-                Outgoing::Event(event) => return self.push_batched(slot, |out| write_event(out, event.name, event.body)),
+                Outgoing::Event(event) => {
+                    return self.push_batched(slot, |out| write_event(out, event.name, event.body));
+                }
                 Outgoing::Either { event: Some(event), .. } if !connection.variant.wants_binary => {
                     return self.push_batched(slot, |out| write_event(out, event.name, event.body));
                 }
@@ -162,7 +165,8 @@ impl Core {
     /// Whether a message may still wait for this connection; where not, the door's policy has been carried out.
     fn has_room(&mut self, slot: u32) -> bool {
         let limit = self.limits.outbox_bytes;
-        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut()) else {
+        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        else {
             return false;
         };
         if connection.gone.is_some() {
@@ -192,7 +196,8 @@ impl Core {
     }
 
     fn push_span(&mut self, slot: u32, span: Span) {
-        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut()) else {
+        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        else {
             return;
         };
         // Only where single messages may be dropped do their boundaries matter.
@@ -210,7 +215,8 @@ impl Core {
             return;
         }
         let transmit = std::mem::take(&mut self.transmit);
-        let full = self.at(slot).is_none_or(|there| there.outbox.has_room(2 * self.limits.outbox_bytes).is_err());
+        let full =
+            self.at(slot).is_none_or(|there| there.outbox.has_room(2 * self.limits.outbox_bytes).is_err());
         if !full {
             let span = self.log.append(transmit.len(), |out| out.extend_from_slice(&transmit));
             self.push_span(slot, span);
@@ -287,7 +293,9 @@ impl Core {
             (Some(id), Answer::Refuse(code, text)) => {
                 self.push_native(to.slot, |out| write_nack(out, &id, code, &text));
             }
-            (None, Answer::Refuse(code, text)) => self.push_native(to.slot, |out| write_error(out, code, &text)),
+            (None, Answer::Refuse(code, text)) => {
+                self.push_native(to.slot, |out| write_error(out, code, &text))
+            }
             (None, Answer::Ack(_)) => {}
         }
         self.depart_if_done(to.slot);
