@@ -142,7 +142,7 @@ fn answered(offer: &'static [u8], deflate: DeflateOptions) -> Option<String> {
     let headers = and("Sec-WebSocket-Extensions", offer);
     let request = Request { method: "GET", version: HttpVersion::Http11, target: "/", headers: &headers };
     let options = HandshakeOptions { subprotocols: &[], deflate: Some(deflate) };
-    accept(&request, &options).unwrap().extensions_header()
+    accept(&request, &options).expect("the rest is a whole handshake").extensions_header()
 }
 
 #[test]
