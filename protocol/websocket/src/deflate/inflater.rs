@@ -180,26 +180,25 @@ impl Inflating {
         let output = scope.scratch.get_mut(..room).unwrap_or_default();
         let decompress = &mut self.inflater.0;
         let (total_in, total_out) = (decompress.total_in(), decompress.total_out());
-        let status = decompress
-            .decompress(input, output, FlushDecompress::Sync)
-            .map_err(|_| Misbehaved::DeflateCorrupt)?;
+        let status = decompress.decompress(input, output, FlushDecompress::Sync);
         let used = (decompress.total_in() - total_in) as usize;
         let made = (decompress.total_out() - total_out) as usize;
-        if status == Status::StreamEnd {
-            // Blocks may follow a last block (RFC 7692 §7.2.3.4); they start with an empty window.
-            decompress.reset(false);
-        }
-        self.at_end = status == Status::StreamEnd;
-        self.more = made == room && !self.at_end;
-        if used == 0 && made == 0 && !self.at_end && !input.is_empty() {
-            return Err(Misbehaved::DeflateCorrupt);
-        }
         *scope.budget_bytes -= made.min(*scope.budget_bytes);
-        if made > scope.limit_bytes.saturating_sub(length) {
+        // What came before the first fault is judged first, so that the verdict does not depend on how input is cut.
+        let within = made.min(scope.limit_bytes.saturating_sub(length));
+        scope.body.push(output.get(..within).unwrap_or_default(), None)?;
+        if made > within {
             let size_bytes = (length + made) as u64;
             return Err(Misbehaved::TooBig { size_bytes, limit_bytes: scope.limit_bytes });
         }
-        scope.body.push(output.get(..made).unwrap_or_default(), None)?;
+        self.at_end = status.map_err(|_| Misbehaved::DeflateCorrupt)? == Status::StreamEnd;
+        self.more = made == room && !self.at_end;
+        if self.at_end {
+            // Blocks may follow a last block (RFC 7692 §7.2.3.4); they start with an empty window.
+            decompress.reset(false);
+        } else if used == 0 && made == 0 && !input.is_empty() {
+            return Err(Misbehaved::DeflateCorrupt);
+        }
         Ok(used)
     }
 }
