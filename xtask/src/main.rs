@@ -1,2 +1,43 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask tidy`.
-fn main() {}
+#![allow(clippy::print_stdout, reason = "a command line tool: standard output is what it is for")]
+
+mod code;
+mod process;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use workspace::Workspace;
+
+const USAGE: &str = "\
+The project's own commands.
+
+  cargo xtask test [suite…]    everything that CI runs, or the named suites
+  cargo xtask test --list      the suites
+  cargo xtask tidy             the rules of the house: imports, modules, words
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rest: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("tidy") if rest.is_empty() => Workspace::load().map(|workspace| tidy::report(&workspace)),
+        Some("test") => Workspace::load().and_then(|workspace| test::run(&workspace, &rest)),
+        Some("--help" | "-h" | "help") | None => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        Some(other) => Err(format!("unknown command `{other}`\n\n{USAGE}")),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
