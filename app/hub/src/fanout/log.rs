@@ -77,7 +77,9 @@ impl Log {
     /// Writes one message of about `size_hint` bytes.
     pub(crate) fn append(&mut self, size_hint: usize, write: impl FnOnce(&mut Vec<u8>)) -> Span {
         let index = if size_hint >= OWN_CHUNK_BYTES {
-            self.vacant_chunk(Vec::with_capacity(size_hint))
+            let bytes = Vec::with_capacity(size_hint);
+            self.allocated_bytes += bytes.capacity();
+            self.vacant_chunk(bytes)
         } else {
             if self.chunks[self.current as usize].bytes.len() + size_hint > CHUNK_BYTES {
                 self.seal();
