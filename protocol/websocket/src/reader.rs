@@ -137,6 +137,28 @@ impl Reader {
         context + size_of::<Partial>() + partial.control.capacity() + message
     }
 
+    /// A compressed message has begun and keeps an inflater until it ends.
+    #[must_use]
+    pub fn holds_inflater(&self) -> bool {
+        let message = self.partial.as_ref().and_then(|partial| partial.message.as_ref());
+        message.is_some_and(|message| matches!(message.compression, Compression::Inflating(_)))
+    }
+
+    /// The size that an unfinished text message is known to have at least, 0 where there is none. For those who allow text
+    /// less than binary messages.
+    #[must_use]
+    pub fn unfinished_text_bytes(&self) -> u64 {
+        let Some(partial) = &self.partial else { return 0 };
+        let Some(Message { body: body @ Body::Text { .. }, compression }) = &partial.message else {
+            return 0;
+        };
+        let announced = match (&partial.frame, compression) {
+            (Some(frame), Compression::None) if !frame.opcode.is_control() => frame.remaining,
+            _ => 0,
+        };
+        announced.saturating_add(body.len() as u64)
+    }
+
     /// Ends the reader: a borrowed inflater and a reserved context go back to the pool.
     pub fn release(mut self, pool: &mut InflaterPool) {
         let message = self.partial.take().and_then(|partial| partial.message);
