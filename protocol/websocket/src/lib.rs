@@ -33,7 +33,7 @@ mod utf8;
 pub use close::{CLOSE_REASON_BYTES_MAX, CloseCode, write_close};
 pub use deflate::{
     COMPRESSION_THRESHOLD_BYTES, DEFLATER_BYTES, DeflateFailed, DeflateOptions, DeflateParameters, Deflater,
-    Deflaters, INFLATER_BYTES, InflaterPool,
+    Deflaters, INFLATER_BYTES, InflaterPool, write_stored,
 };
 pub use frame::{
     CONTROL_PAYLOAD_BYTES_MAX, HEADER_BYTES_MAX, Opcode, Role, encode_header, write_frame, write_frame_header,

@@ -107,6 +107,18 @@ impl Deflater {
     }
 }
 
+/// Appends bytes as they are, in deflate blocks without compression (RFC 1951 §3.2.4). In front of a payload that was
+/// compressed without takeover they make one message with it: a head of its own before a tail that many share.
+pub fn write_stored(out: &mut Vec<u8>, bytes: &[u8]) {
+    for block in bytes.chunks(usize::from(u16::MAX)) {
+        let length = block.len() as u16;
+        out.push(EMPTY_BLOCK);
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&(!length).to_le_bytes());
+        out.extend_from_slice(block);
+    }
+}
+
 /// The compressors of a shard without takeover: one for each window, made when first asked for.
 #[derive(Debug, Default)]
 pub struct Deflaters {
