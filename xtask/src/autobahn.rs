@@ -64,6 +64,13 @@ struct Job {
     cases: Vec<String>,
 }
 
+/// `cargo xtask autobahn`: true if nothing was wrong.
+pub(crate) fn command(root: &Path, all: bool) -> std::result::Result<bool, String> {
+    let reports = run_blocking_peer(root, all).map_err(|error| error.to_string())?;
+    print!("{}", summary(&reports));
+    Ok(reports.iter().all(|report| report.wrong.is_empty()))
+}
+
 /// Builds the blocking peer of the testkit, which is nothing but the pure core over `TcpStream`, and has it judged.
 pub(crate) fn run_blocking_peer(root: &Path, all: bool) -> Result<Vec<Report>> {
     let built = Command::new("cargo")

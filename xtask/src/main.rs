@@ -1,22 +1,48 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask tidy`.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a command line tool: standard output is what it is for")]
 
 mod autobahn;
+mod code;
+mod process;
+mod test;
+mod tidy;
+mod tools;
+mod workspace;
 
-use std::io::{Error, Result};
-use std::path::Path;
+use std::process::ExitCode;
 
-fn main() -> Result<()> {
+use workspace::Workspace;
+
+const USAGE: &str = "\
+The project's own commands.
+
+  cargo xtask test [suite…]    everything that CI runs, or the named suites
+  cargo xtask test --list      the suites
+  cargo xtask tidy             the rules of the house: imports, modules, words
+  cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
+";
+
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."));
-    match arguments.first().map(String::as_str) {
+    let rest: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("tidy") if rest.is_empty() => Workspace::load().map(|workspace| tidy::report(&workspace)),
+        Some("test") => Workspace::load().and_then(|workspace| test::run(&workspace, &rest)),
         Some("autobahn") => {
-            let reports =
-                autobahn::run_blocking_peer(root, arguments.iter().any(|argument| argument == "--all"))?;
-            print!("{}", autobahn::summary(&reports));
-            let wrong = reports.iter().any(|report| !report.wrong.is_empty());
-            if wrong { Err(Error::other("Autobahn found something wrong")) } else { Ok(()) }
+            Workspace::load().and_then(|workspace| autobahn::command(&workspace.root, rest == ["--all"]))
         }
-        _ => Err(Error::other("usage: cargo xtask autobahn [--all]")),
+        Some("--help" | "-h" | "help") | None => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        Some(other) => Err(format!("unknown command `{other}`\n\n{USAGE}")),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::from(2)
+        }
     }
 }

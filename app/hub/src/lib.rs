@@ -8,6 +8,7 @@ mod fanout;
 mod ids;
 mod kit;
 mod limits;
+mod links;
 mod room;
 mod shard;
 
@@ -22,6 +23,7 @@ pub use limits::{
     BATCH_INTERVAL_MS_MAX, CROWDED_MEMBERS, Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX, MEMORY_STALL_MS,
     OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX, SlowPolicy,
 };
+pub use links::{Links, READ_BUFFER_BYTES, Readiness, Token, Transport};
 pub use shard::{Arrival, Closed, Counters, Door, Now, Reading, Shard, ShardSetup};
 
 pub use fanfare_native::ErrorCode;

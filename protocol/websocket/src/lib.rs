@@ -21,6 +21,7 @@
 //! ```
 
 mod close;
+mod close_code;
 mod deflate;
 mod frame;
 mod handshake;
@@ -30,7 +31,8 @@ mod misbehaved;
 mod reader;
 mod utf8;
 
-pub use close::{CLOSE_REASON_BYTES_MAX, CloseCode, write_close};
+pub use close::{CLOSE_REASON_BYTES_MAX, write_close};
+pub use close_code::CloseCode;
 pub use deflate::{
     COMPRESSION_THRESHOLD_BYTES, DEFLATER_BYTES, DeflateFailed, DeflateOptions, DeflateParameters, Deflater,
     Deflaters, INFLATER_BYTES, InflaterPool, write_stored,

@@ -191,12 +191,15 @@ impl Inflating {
             let size_bytes = (length + made) as u64;
             return Err(Misbehaved::TooBig { size_bytes, limit_bytes: scope.limit_bytes });
         }
+        let was_at_end = self.at_end;
         self.at_end = status.map_err(|_| Misbehaved::DeflateCorrupt)? == Status::StreamEnd;
         self.more = made == room && !self.at_end;
         if self.at_end {
             // Blocks may follow a last block (RFC 7692 §7.2.3.4); they start with an empty window.
             decompress.reset(false);
-        } else if used == 0 && made == 0 && !input.is_empty() {
+        }
+        // Input that moves nothing would do so for ever.
+        if used == 0 && made == 0 && !input.is_empty() && (was_at_end || !self.at_end) {
             return Err(Misbehaved::DeflateCorrupt);
         }
         Ok(used)

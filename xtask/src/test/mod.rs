@@ -1,0 +1,182 @@
+//! `cargo xtask test`: every suite that CI runs, one line each, and the total.
+
+mod cargo;
+mod clients;
+mod count;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::process::{Done, run as run_process};
+use crate::tidy;
+use crate::workspace::Workspace;
+
+/// A suite. Adding one is adding its line to [`SUITES`].
+struct Suite {
+    name: &'static str,
+    about: &'static str,
+    /// What it tests: it is a suite once all of these paths exist.
+    of: &'static [&'static str],
+    run: fn(&Context) -> Result<Outcome, String>,
+}
+
+const fn suite(
+    name: &'static str,
+    about: &'static str,
+    of: &'static [&'static str],
+    run: fn(&Context) -> Result<Outcome, String>,
+) -> Suite {
+    Suite { name, about, of, run }
+}
+
+/// In the order in which they run: what fails soonest comes first.
+const SUITES: &[Suite] = &[
+    suite("format", "rustfmt finds nothing to change", &[], cargo::format),
+    suite("tidy", "the rules of the house", &[], rules),
+    suite("pages", "types of the pages and of the client", &["web"], clients::pages),
+    suite("clippy", "clippy finds nothing, tests included", &[], cargo::clippy),
+    suite("docs", "documentation builds, its examples run", &[], cargo::docs),
+    suite("unit", "cargo test, all packages", &[], cargo::unit),
+    suite("clients", "clients that others wrote", SERVER, clients::clients),
+    suite("browser", "two pages in a real browser", SERVER, clients::browser),
+];
+
+/// What the suites against the real server need.
+const SERVER: &[&str] = &["io/driver", "app/kits", "bin/server"];
+
+/// What a suite works with.
+struct Context<'a> {
+    workspace: &'a Workspace,
+    log: PathBuf,
+}
+
+impl Context<'_> {
+    /// Runs one command of the suite from the root of the workspace.
+    fn step(&self, command: &mut Command, limit: Duration) -> Result<Done, String> {
+        run_process(command.current_dir(&self.workspace.root), &self.log, limit)
+    }
+}
+
+/// What a suite found.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    passed: u32,
+    failed: u32,
+    /// Why a part did not run; only a suite that needs what no package brings may say so.
+    did_not_run: Option<String>,
+}
+
+impl Outcome {
+    fn of(passed: u32, failed: u32) -> Self {
+        Self { passed, failed, did_not_run: None }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.did_not_run = self.did_not_run.take().or(other.did_not_run);
+    }
+}
+
+/// Runs the named suites, or all; true if nothing failed.
+pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<bool, String> {
+    let there = |suite: &Suite| suite.of.iter().all(|path| workspace.has(path));
+    if names == ["--list"] {
+        for suite in SUITES {
+            let note = if there(suite) { "" } else { " (what it tests is not there yet)" };
+            println!("{:<10} {}{note}", suite.name, suite.about);
+        }
+        return Ok(true);
+    }
+    let chosen = chosen(names)?;
+    let mut total = Outcome::default();
+    for suite in chosen {
+        if there(suite) || !names.is_empty() {
+            total.add(run_one(workspace, suite));
+        } else {
+            println!("{}: not a suite yet, it tests {}", suite.name, suite.of.join(" and "));
+        }
+    }
+    // Nothing that was asked for may stay untested unseen: in CI what did not run has failed.
+    if let Some(why) = &total.did_not_run {
+        println!("DID NOT RUN: {why}");
+        if std::env::var_os("CI").is_some() {
+            total.failed += 1;
+        }
+    }
+    println!("{} passed, {} failed", total.passed, total.failed);
+    Ok(total.failed == 0)
+}
+
+fn chosen(names: &[&str]) -> Result<Vec<&'static Suite>, String> {
+    if names.is_empty() {
+        return Ok(SUITES.iter().collect());
+    }
+    let find = |name: &&str| {
+        SUITES.iter().find(|suite| suite.name == *name).ok_or_else(|| {
+            let known: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
+            format!("there is no suite `{name}`; there are: {}", known.join(", "))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn run_one(workspace: &Workspace, suite: &Suite) -> Outcome {
+    println!("{} …", suite.name);
+    let log = workspace.target.join("xtask").join(format!("{}.log", suite.name));
+    let _ = fs::remove_file(&log);
+    let context = Context { workspace, log };
+    let started = Instant::now();
+    let outcome = (suite.run)(&context).unwrap_or_else(|why| {
+        println!("  {}: {why}", suite.name);
+        Outcome::of(0, 1)
+    });
+    if outcome.failed > 0 {
+        print_tail(&context.log);
+    }
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
+    println!("{}: {} passed, {} failed, {minutes:.1} min", suite.name, outcome.passed, outcome.failed);
+    outcome
+}
+
+/// How much of a failed suite's log is shown; the rest is in the file.
+const TAIL_LINES: usize = 60;
+
+fn print_tail(log: &std::path::Path) {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
+        println!("  | {line}");
+    }
+    println!("  all of it: {}", log.display());
+}
+
+fn rules(context: &Context) -> Result<Outcome, String> {
+    let (passed, failed) = tidy::counts(context.workspace);
+    Ok(Outcome::of(passed, failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_suite_names_the_known_ones() {
+        assert!(chosen(&["formt"]).err().unwrap().contains("format, tidy"));
+        assert_eq!(chosen(&["tidy"]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn outcomes_add_up_and_a_reason_stays() {
+        let mut total = Outcome::of(1, 0);
+        total.add(Outcome { passed: 2, failed: 1, did_not_run: Some("no interpreter".to_owned()) });
+        total.add(Outcome::of(1, 0));
+        assert_eq!(
+            (total.passed, total.failed, total.did_not_run.as_deref()),
+            (4, 1, Some("no interpreter"))
+        );
+    }
+}
