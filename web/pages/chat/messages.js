@@ -81,7 +81,7 @@ export class ChatMessages extends HTMLElement {
     const name = entry.userName ?? "Someone";
     return make(
       "article",
-      { class: classes.filter(Boolean).join(" "), "aria-label": `${name}, ${clock(entry.timestamp)}` },
+      { class: classes.filter(Boolean).join(" "), "aria-label": `${name}, ${clock(entry.timestamp)}`, title: goesOn ? exactClock(entry.timestamp) : undefined },
       make("span", { class: "who" }, name),
       make("time", { datetime: new Date(entry.timestamp).toISOString(), title: exactClock(entry.timestamp) }, clock(entry.timestamp)),
       make("div", { class: "body" }, entry.file ? this.#file(entry) : entry.text),
@@ -129,7 +129,7 @@ function state(entry) {
 
 /** @param {Place} place */
 function nothing(place) {
-  const words = place.kind === "private" ? `Only ${place.title} sees what you write here.` : "Nothing has been said since you came in.";
+  const words = place.kind === "private" ? `Only ${place.title} sees what you write here.` : "Nothing has been said since you came in. Open this page in a second window to answer yourself.";
   return make("div", { class: "nothing" }, make("strong", {}, place.kind === "private" ? place.title : "Quiet in here"), make("p", {}, words));
 }
 
