@@ -233,7 +233,7 @@ export class Conversation extends EventTarget {
     if (!place) return;
     const own = place.own(message.clientMessageId);
     if (own) {
-      Object.assign(own, { id: message.id, delivery: "sent" });
+      Object.assign(own, { id: message.id, delivery: "sent", timestamp: Number(message.timestamp) || own.timestamp });
       this.#tell("entry", own);
       return;
     }
