@@ -1,0 +1,260 @@
+//! The turn log: where outgoing bytes are written once, in reference-counted chunks.
+//!
+//! A span names its chunk by number, so a chunk can go on growing while outboxes refer to it, and no pointer is shared.
+//! Whoever keeps a span retains it, and releases it when its bytes are gone; a chunk is freed at the end of the turn in
+//! which its last span went.
+
+/// Past it a chunk is sealed and the next begun.
+pub(crate) const CHUNK_BYTES: usize = 64 << 10;
+/// Messages from this length on get a chunk of their own, so that they do not hold their neighbours' memory.
+const OWN_CHUNK_BYTES: usize = 16 << 10;
+/// Empty chunks kept for the next messages.
+const SPARE_CHUNKS: usize = 4;
+
+/// A range of bytes in a chunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    chunk: u32,
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    pub(crate) fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// Takes `next` into this span where it follows directly.
+    pub(crate) fn merge(&mut self, next: Span) -> bool {
+        let adjacent = self.chunk == next.chunk && self.end == next.start;
+        if adjacent {
+            self.end = next.end;
+        }
+        adjacent
+    }
+
+    /// Cuts `bytes` off the front.
+    pub(crate) fn advance(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.len(), "sent more than there is");
+        self.start = self.end.min(self.start.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX)));
+    }
+}
+
+#[derive(Debug, Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    references: u32,
+}
+
+/// A shard's chunks.
+#[derive(Debug)]
+pub(crate) struct Log {
+    chunks: Vec<Chunk>,
+    vacant: Vec<u32>,
+    spare: Vec<Vec<u8>>,
+    /// Chunks whose last span went in this turn; a span may still be taken on before it ends.
+    unreferenced: Vec<u32>,
+    current: u32,
+    allocated_bytes: usize,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self {
+            chunks: vec![Chunk::default()],
+            vacant: Vec::new(),
+            spare: Vec::new(),
+            unreferenced: Vec::new(),
+            current: 0,
+            allocated_bytes: 0,
+        }
+    }
+
+    /// Writes one message of about `size_hint` bytes.
+    pub(crate) fn append(&mut self, size_hint: usize, write: impl FnOnce(&mut Vec<u8>)) -> Span {
+        let index = if size_hint >= OWN_CHUNK_BYTES {
+            self.vacant_chunk(Vec::with_capacity(size_hint))
+        } else {
+            if self.chunks[self.current as usize].bytes.len() + size_hint > CHUNK_BYTES {
+                self.seal();
+            }
+            self.current
+        };
+        let chunk = &mut self.chunks[index as usize];
+        let before = chunk.bytes.capacity();
+        if before == 0 {
+            chunk.bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES));
+        }
+        let start = chunk.bytes.len();
+        write(&mut chunk.bytes);
+        let end = chunk.bytes.len();
+        let grown = chunk.bytes.capacity() - before;
+        self.allocated_bytes += grown;
+        if index != self.current {
+            self.unreferenced.push(index);
+        }
+        Self::span(index, start, end)
+    }
+
+    /// Takes bytes that are already encoded, without copying them.
+    pub(crate) fn adopt(&mut self, bytes: Vec<u8>) -> Span {
+        let length = bytes.len();
+        let index = self.vacant_chunk(bytes);
+        self.allocated_bytes += self.chunks[index as usize].bytes.capacity();
+        self.unreferenced.push(index);
+        Self::span(index, 0, length)
+    }
+
+    fn span(chunk: u32, start: usize, end: usize) -> Span {
+        // A chunk is at most one message longer than CHUNK_BYTES, and messages are far below 4 GiB.
+        let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Span { chunk, start: narrow(start), end: narrow(end) }
+    }
+
+    fn vacant_chunk(&mut self, bytes: Vec<u8>) -> u32 {
+        let chunk = Chunk { bytes, references: 0 };
+        if let Some(index) = self.vacant.pop() {
+            self.chunks[index as usize] = chunk;
+            return index;
+        }
+        self.chunks.push(chunk);
+        u32::try_from(self.chunks.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    fn seal(&mut self) {
+        let sealed = self.current;
+        self.current = self.vacant_chunk(Vec::new());
+        if self.chunks[sealed as usize].references == 0 {
+            self.unreferenced.push(sealed);
+        }
+    }
+
+    pub(crate) fn retain(&mut self, span: Span, times: u32) {
+        self.chunks[span.chunk as usize].references += times;
+    }
+
+    pub(crate) fn release(&mut self, span: Span) {
+        let chunk = &mut self.chunks[span.chunk as usize];
+        debug_assert!(chunk.references > 0, "released more often than retained");
+        chunk.references -= 1;
+        if chunk.references == 0 && span.chunk != self.current {
+            self.unreferenced.push(span.chunk);
+        }
+    }
+
+    pub(crate) fn bytes(&self, span: Span) -> &[u8] {
+        &self.chunks[span.chunk as usize].bytes[span.start as usize..span.end as usize]
+    }
+
+    /// Frees what nobody refers to any more.
+    pub(crate) fn end_turn(&mut self) {
+        let current = &mut self.chunks[self.current as usize];
+        if current.references == 0 && !current.bytes.is_empty() {
+            current.bytes.clear();
+            if current.bytes.capacity() > 2 * CHUNK_BYTES {
+                self.allocated_bytes -= current.bytes.capacity() - CHUNK_BYTES;
+                current.bytes = Vec::with_capacity(CHUNK_BYTES);
+            }
+        }
+        while let Some(index) = self.unreferenced.pop() {
+            let chunk = &mut self.chunks[index as usize];
+            if chunk.references > 0 || chunk.bytes.capacity() == 0 || index == self.current {
+                continue;
+            }
+            let mut bytes = std::mem::take(&mut chunk.bytes);
+            self.allocated_bytes -= bytes.capacity();
+            self.vacant.push(index);
+            if bytes.capacity() <= 2 * CHUNK_BYTES
+                && bytes.capacity() >= CHUNK_BYTES
+                && self.spare.len() < SPARE_CHUNKS
+            {
+                bytes.clear();
+                self.spare.push(bytes);
+            }
+        }
+    }
+
+    /// Bytes of the chunks that are in use.
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.allocated_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn write(log: &mut Log, text: &[u8]) -> Span {
+        let span = log.append(text.len(), |out| out.extend_from_slice(text));
+        log.retain(span, 1);
+        span
+    }
+
+    #[test]
+    fn neighbours_merge_and_strangers_do_not() {
+        let mut log = Log::new();
+        let mut first = write(&mut log, b"one");
+        let second = write(&mut log, b"two");
+        let third = write(&mut log, b"three");
+        assert!(!first.merge(third));
+        assert!(first.merge(second));
+        assert_eq!(log.bytes(first), b"onetwo");
+        first.advance(4);
+        assert_eq!(log.bytes(first), b"wo");
+    }
+
+    #[test]
+    fn memory_comes_back_with_the_last_span() {
+        let mut log = Log::new();
+        let spans: Vec<_> = (0..40).map(|_| write(&mut log, &[7; 15_000])).collect();
+        let large = write(&mut log, &[8; 1 << 20]);
+        log.end_turn();
+        assert!(log.allocated_bytes() >= 40 * 15_000 + (1 << 20));
+        log.release(large);
+        for span in spans {
+            assert_eq!(log.bytes(span).len(), 15_000);
+            log.release(span);
+        }
+        log.end_turn();
+        assert!(log.allocated_bytes() <= 2 * CHUNK_BYTES, "{}", log.allocated_bytes());
+    }
+
+    proptest! {
+        /// Against a plain map from a span to a copy of its bytes.
+        #[test]
+        fn spans_keep_their_bytes_for_as_long_as_they_are_held(
+            steps in proptest::collection::vec((0usize..70_000, any::<bool>(), any::<bool>()), 1..60)
+        ) {
+            let mut log = Log::new();
+            let mut held: Vec<(Span, Vec<u8>)> = Vec::new();
+            for (step, (length, adopt, end_turn)) in steps.into_iter().enumerate() {
+                let text = vec![u8::try_from(step).expect("few steps"); length];
+                let span = if adopt { log.adopt(text.clone()) } else { log.append(length, |out| out.extend_from_slice(&text)) };
+                log.retain(span, 1);
+                held.push((span, text));
+                if length % 3 == 0 {
+                    let (span, _) = held.swap_remove(length % held.len());
+                    log.release(span);
+                }
+                if end_turn {
+                    log.end_turn();
+                }
+                for (span, text) in &held {
+                    prop_assert_eq!(log.bytes(*span), &text[..]);
+                }
+            }
+            for (span, _) in held {
+                log.release(span);
+            }
+            log.end_turn();
+            let chunks: usize = log.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum();
+            prop_assert_eq!(log.allocated_bytes(), chunks);
+            prop_assert!(chunks <= 3 * CHUNK_BYTES);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! An outbox: the spans that one connection is still to be sent, in order.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use super::log::{Log, Span};
+use crate::limits::OUTBOX_MESSAGES_MAX;
+
+/// One connection's outbox. Most hold nothing or one span, so only the first lies in place.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    first: Span,
+    rest: Option<Box<VecDeque<Span>>>,
+    queued_bytes: usize,
+    /// Part of the first span is sent: it has to be finished.
+    first_started: bool,
+}
+
+/// The outbox holds its limit already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queued_bytes == 0
+    }
+
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Whether another message may wait: always, while less than `limit_bytes` wait behind the span being sent.
+    pub(crate) fn has_room(&self, limit_bytes: usize) -> Result<(), Full> {
+        let behind = self.queued_bytes - self.first.len();
+        let messages = self.rest.as_ref().map_or(0, |rest| rest.len());
+        if behind < limit_bytes && messages < OUTBOX_MESSAGES_MAX { Ok(()) } else { Err(Full) }
+    }
+
+    /// Adds a span; `merge` lets it grow together with its neighbour, which loses the boundary between their messages.
+    pub(crate) fn push(&mut self, span: Span, merge: bool, log: &mut Log) {
+        if span.is_empty() {
+            return;
+        }
+        let was_empty = self.queued_bytes == 0;
+        self.queued_bytes += span.len();
+        if was_empty {
+            self.first = span;
+            log.retain(span, 1);
+            return;
+        }
+        let last = match &mut self.rest {
+            Some(rest) => rest.back_mut().unwrap_or(&mut self.first),
+            None => &mut self.first,
+        };
+        if merge && last.merge(span) {
+            return;
+        }
+        log.retain(span, 1);
+        self.rest.get_or_insert_default().push_back(span);
+    }
+
+    /// The bytes to send next, as many slices as fit. Returns how many were filled.
+    pub(crate) fn slices<'l>(&self, log: &'l Log, slices: &mut [IoSlice<'l>]) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        let rest = self.rest.iter().flat_map(|rest| rest.iter());
+        let mut filled = 0;
+        for (slice, span) in slices.iter_mut().zip(std::iter::once(&self.first).chain(rest)) {
+            *slice = IoSlice::new(log.bytes(*span));
+            filled += 1;
+        }
+        filled
+    }
+
+    /// The first bytes to send, where they are all there is.
+    pub(crate) fn single<'l>(&self, log: &'l Log) -> Option<&'l [u8]> {
+        (self.rest.is_none() && !self.is_empty()).then(|| log.bytes(self.first))
+    }
+
+    /// Notes that the socket took `sent` bytes.
+    pub(crate) fn advance(&mut self, mut sent: usize, log: &mut Log) {
+        debug_assert!(sent <= self.queued_bytes, "sent more than there is");
+        while sent > 0 && self.queued_bytes > 0 {
+            let part = sent.min(self.first.len());
+            self.first.advance(part);
+            self.queued_bytes -= part;
+            sent -= part;
+            self.first_started = true;
+            if self.first.is_empty() {
+                self.pop_first(log);
+            }
+        }
+    }
+
+    fn pop_first(&mut self, log: &mut Log) {
+        log.release(self.first);
+        self.first_started = false;
+        let next = self.rest.as_mut().and_then(|rest| rest.pop_front());
+        self.first = next.unwrap_or_default();
+        if self.rest.as_ref().is_some_and(|rest| rest.is_empty()) {
+            self.rest = None;
+        }
+    }
+
+    /// Drops messages that have not begun, oldest first, until fewer than `limit_bytes` wait. Returns how many went, and
+    /// their bytes.
+    pub(crate) fn drop_waiting(&mut self, limit_bytes: usize, log: &mut Log) -> (u64, u64) {
+        let (mut messages, mut bytes) = (0u64, 0u64);
+        while let Some(rest) = &mut self.rest {
+            if self.queued_bytes - self.first.len() < limit_bytes.max(1) {
+                break;
+            }
+            let Some(span) = rest.pop_front() else { break };
+            log.release(span);
+            self.queued_bytes -= span.len();
+            messages += 1;
+            bytes += span.len() as u64;
+        }
+        if self.rest.as_ref().is_some_and(|rest| rest.is_empty()) {
+            self.rest = None;
+        }
+        (messages, bytes)
+    }
+
+    /// Drops everything but the rest of a message that the peer has part of.
+    pub(crate) fn drop_unstarted(&mut self, log: &mut Log) -> (u64, u64) {
+        let (mut messages, mut bytes) = self.drop_waiting(0, log);
+        if !self.first_started && !self.is_empty() {
+            messages += 1;
+            bytes += self.first.len() as u64;
+            self.queued_bytes = 0;
+            self.pop_first(log);
+        }
+        (messages, bytes)
+    }
+
+    /// Drops everything: the socket is gone.
+    pub(crate) fn clear(&mut self, log: &mut Log) {
+        if !self.is_empty() {
+            log.release(self.first);
+            for span in self.rest.take().into_iter().flat_map(|rest| *rest) {
+                log.release(span);
+            }
+        }
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(log: &mut Log, bytes: &[u8]) -> Span {
+        log.append(bytes.len(), |out| out.extend_from_slice(bytes))
+    }
+
+    fn contents(outbox: &Outbox, log: &Log) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 64];
+        let count = outbox.slices(log, &mut slices);
+        slices[..count].concat()
+    }
+
+    #[test]
+    fn a_message_is_accepted_while_less_than_the_limit_waits_behind_the_first() {
+        let (mut log, mut outbox) = (Log::new(), Outbox::default());
+        let large = text(&mut log, &[1; 100_000]);
+        outbox.push(large, false, &mut log);
+        assert_eq!(outbox.has_room(10), Ok(()));
+        let nine = text(&mut log, &[2; 9]);
+        outbox.push(nine, false, &mut log);
+        assert_eq!(outbox.has_room(10), Ok(()));
+        outbox.push(nine, false, &mut log);
+        assert_eq!(outbox.has_room(10), Err(Full));
+        outbox.advance(100_000, &mut log);
+        assert_eq!(outbox.has_room(10), Ok(()));
+    }
+
+    #[test]
+    fn dropping_counts_exactly_and_never_cuts_a_begun_message() {
+        let (mut log, mut outbox) = (Log::new(), Outbox::default());
+        for number in 0..5u8 {
+            let span = text(&mut log, &[number; 10]);
+            outbox.push(span, false, &mut log);
+        }
+        outbox.advance(3, &mut log);
+        assert_eq!(outbox.drop_waiting(25, &mut log), (2, 20));
+        assert_eq!(contents(&outbox, &log), [&[0u8; 7][..], &[3; 10], &[4; 10]].concat());
+        assert_eq!(outbox.drop_unstarted(&mut log), (2, 20));
+        assert_eq!(contents(&outbox, &log), [0u8; 7]);
+        outbox.advance(7, &mut log);
+        let span = text(&mut log, b"whole");
+        outbox.push(span, false, &mut log);
+        assert_eq!(outbox.drop_unstarted(&mut log), (1, 5));
+        assert!(outbox.is_empty());
+    }
+
+    proptest! {
+        /// Against a plain queue of bytes.
+        #[test]
+        fn what_goes_in_comes_out(steps in proptest::collection::vec((0usize..200, 0usize..300, any::<bool>()), 1..80)) {
+            let (mut log, mut outbox, mut plain) = (Log::new(), Outbox::default(), Vec::new());
+            for (step, (length, sent, merge)) in steps.into_iter().enumerate() {
+                let bytes = vec![u8::try_from(step).expect("few steps"); length];
+                let span = text(&mut log, &bytes);
+                outbox.push(span, merge, &mut log);
+                plain.extend_from_slice(&bytes);
+                let sent = sent.min(plain.len());
+                outbox.advance(sent, &mut log);
+                plain.drain(..sent);
+                log.end_turn();
+                prop_assert_eq!(outbox.queued_bytes(), plain.len());
+                let out = contents(&outbox, &log);
+                prop_assert_eq!(&out[..], &plain[..out.len()]);
+                prop_assert_eq!(out.is_empty(), plain.is_empty());
+            }
+            outbox.clear(&mut log);
+            log.end_turn();
+            prop_assert!(log.allocated_bytes() <= 2 * 65_536);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What a kit's halves can ask for.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use fanfare_native::ErrorCode;
+use fanfare_websocket::{CloseCode, Payload, Text};
+use serde::Serialize;
+
+use super::host::Posted;
+use super::traits::{Kit, Place};
+use crate::envelope::{Answer, DoorId, Kind, Sender};
+use crate::fanout::{Event, Outgoing, body};
+use crate::ids::{SocketId, User};
+use crate::limits::{CROWDED_MEMBERS, PRESENCE_USERS_MAX};
+use crate::room::Roster;
+use crate::shard::{Core, Now};
+
+type Posts<K> = VecDeque<Posted<<<K as Kit>::Place as Place>::Letter>>;
+
+/// What an edge sees of its shard while it handles one event.
+pub struct Edge<'c, K: Kit + ?Sized> {
+    pub(super) core: &'c mut Core,
+    pub(super) door: DoorId,
+    pub(super) posts: &'c mut Posts<K>,
+}
+
+impl<K: Kit + ?Sized> Edge<'_, K> {
+    /// The time that holds for this turn.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.core.now
+    }
+
+    /// Who a connection of this shard is.
+    #[must_use]
+    pub fn user(&mut self, socket: SocketId) -> Option<Arc<User>> {
+        self.core.user(socket)
+    }
+
+    /// Whether the connection is a member of the room, as this shard knows.
+    #[must_use]
+    pub fn is_member(&self, socket: SocketId, room: &str) -> bool {
+        self.core.is_member(socket, self.door, room)
+    }
+
+    /// The room that the connection asked for last and has not left.
+    #[must_use]
+    pub fn last_joined(&self, socket: SocketId) -> Option<Arc<str>> {
+        self.core.last_joined(socket)
+    }
+
+    /// The connection wants binary messages from now on.
+    pub fn wants_binary(&mut self, socket: SocketId) {
+        self.core.wants_binary(socket);
+    }
+
+    /// Sends to one connection, wherever it lives.
+    pub fn send(&mut self, to: SocketId, message: &Outgoing<'_>) {
+        self.core.send(to, message);
+    }
+
+    /// Sends text to one connection of a door without a dialect.
+    pub fn send_text(&mut self, to: SocketId, text: Text<'_>) {
+        self.core.send_text(to, text);
+    }
+
+    /// Sends bytes to one connection; a large payload that is owned is not copied.
+    pub fn send_binary(&mut self, to: SocketId, payload: Payload<'_>) {
+        self.core.send_binary(to, payload);
+    }
+
+    /// Sends to everyone at this door, on every shard.
+    pub fn everyone(&mut self, except: Option<SocketId>, message: &Outgoing<'_>) {
+        self.core.everyone(self.door, except, message);
+    }
+
+    /// Sends a letter to a room's place, which then owes the answer.
+    pub fn post(&mut self, room: &str, from: SocketId, letter: <K::Place as Place>::Letter) {
+        let Some(user) = self.core.user(from) else { return };
+        let reply = self.core.take_current_reply();
+        let room = self.core.room_name(self.door, room);
+        self.posts.push_back(Posted { room, from: Sender { socket: from, user }, reply, letter });
+    }
+
+    /// A number that this shard has not given before; with the shard's number in front, nobody has.
+    pub fn fresh_id(&mut self) -> String {
+        self.core.fresh_id()
+    }
+
+    /// Acknowledges the message at hand with the members of `members`; nothing where it has no `id`.
+    pub fn ack(&mut self, members: &impl Serialize) {
+        self.core.answer_current(Answer::Ack(body(members).into()));
+    }
+
+    /// Refuses the message at hand: a `nack`, or an `error` where it has no `id`.
+    pub fn refuse(&mut self, code: ErrorCode, reason: &str) {
+        self.core.answer_current(Answer::Refuse(code, reason.into()));
+    }
+
+    /// Refuses the message at hand where it has an `id`; the sender has been told otherwise already.
+    pub fn refuse_if_asked(&mut self, code: ErrorCode, reason: &str) {
+        if self.core.is_reply_owed() {
+            self.refuse(code, reason);
+        }
+    }
+
+    /// Begins to close a connection of this shard.
+    pub fn close(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
+        self.core.close(socket, code, reason);
+    }
+}
+
+/// What a place sees while it handles one event.
+pub struct PlaceContext<'c> {
+    pub(super) core: &'c mut Core,
+    pub(super) door: DoorId,
+    pub(super) room: &'c Arc<str>,
+    pub(super) roster: &'c mut Roster,
+    pub(super) wake_at_ms: &'c mut Option<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Passage<'a> {
+    room: &'a str,
+    user: &'a str,
+    user_id: &'a str,
+    user_name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Present<'a> {
+    user_id: &'a str,
+    user_name: &'a str,
+    since: u64,
+}
+
+#[derive(Serialize)]
+struct Presence<'a> {
+    room: &'a str,
+    count: usize,
+    users: Vec<Present<'a>>,
+}
+
+impl PlaceContext<'_> {
+    /// The time that holds for this turn.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.core.now
+    }
+
+    /// The room's name.
+    #[must_use]
+    pub fn room(&self) -> &str {
+        self.room
+    }
+
+    /// Whether the connection is a member.
+    #[must_use]
+    pub fn is_member(&self, socket: SocketId) -> bool {
+        self.roster.contains(socket)
+    }
+
+    /// Whether the room is too large for telling everybody about everybody.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.roster.len() > CROWDED_MEMBERS
+    }
+
+    /// Sends to every member, on every shard.
+    pub fn broadcast(&mut self, except: Option<SocketId>, message: &Outgoing<'_>) {
+        self.core.room_broadcast(self.door, self.room, self.roster, except, message);
+    }
+
+    /// Sends to one connection, wherever it lives.
+    pub fn send(&mut self, to: SocketId, message: &Outgoing<'_>) {
+        self.core.send(to, message);
+    }
+
+    /// Acknowledges the message at hand with the members of `members`; nothing where it has no `id`.
+    pub fn ack(&mut self, members: &impl Serialize) {
+        self.core.answer_current(Answer::Ack(body(members).into()));
+    }
+
+    /// Refuses the message at hand: a `nack`, or an `error` where it has no `id`.
+    pub fn refuse(&mut self, code: ErrorCode, reason: &str) {
+        self.core.answer_current(Answer::Refuse(code, reason.into()));
+    }
+
+    /// Asks for a [`Place::tick`] at `at_ms` of the forward clock; the earliest of several counts.
+    pub fn wake_at(&mut self, at_ms: u64) {
+        *self.wake_at_ms = Some(self.wake_at_ms.map_or(at_ms, |earlier| earlier.min(at_ms)));
+    }
+
+    /// Tells the others that somebody has come, unless the room is crowded.
+    pub fn announce_joined(&mut self, member: &Sender) {
+        self.announce("userJoined", member);
+    }
+
+    /// Tells the others that somebody has gone, unless the room is crowded.
+    pub fn announce_left(&mut self, member: &Sender) {
+        self.announce("userLeft", member);
+    }
+
+    fn announce(&mut self, name: &str, member: &Sender) {
+        if self.is_crowded() {
+            return;
+        }
+        let user = &member.user;
+        let passage =
+            Passage { room: self.room, user: &user.client_id, user_id: &user.id, user_name: &user.name };
+        let body = body(&passage);
+        self.broadcast(Some(member.socket), &Outgoing::Event(Event { name, body: &body }));
+    }
+
+    /// Answers a `presence` message: who is here, the first 200 of them by time of coming.
+    pub fn send_presence(&mut self, to: SocketId) {
+        let users = self.roster.members().take(PRESENCE_USERS_MAX);
+        let users = users.map(|member| Present {
+            user_id: &member.user.id,
+            user_name: &member.user.name,
+            since: member.since_unix_ms,
+        });
+        let presence = Presence { room: self.room, count: self.roster.len(), users: users.collect() };
+        let body = body(&presence);
+        self.core.send(to, &Outgoing::Event(Event { name: "presence", body: &body }));
+    }
+
+    pub(super) fn membership(&mut self, socket: SocketId, admitted: bool) {
+        let room = Arc::clone(self.room);
+        let kind = if admitted { Kind::Admit { socket, room } } else { Kind::Dismiss { socket, room } };
+        self.core.tell(socket.shard, kind);
+    }
+}

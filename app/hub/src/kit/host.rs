@@ -1,0 +1,241 @@
+//! A kit on one shard: its edge, the places that live here, and the letters between them.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use fanfare_session::Reply;
+
+use super::context::{Edge, PlaceContext};
+use super::traits::{Gone, Kit, Message, Place};
+use crate::envelope::{AnyLetter, DoorId, Kind, Sender};
+use crate::ids::SocketId;
+use crate::room::Roster;
+use crate::shard::Core;
+
+/// How a connection passes a room's door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passage {
+    Join,
+    Leave,
+    /// The connection is gone: as `Leave`, with nobody to answer.
+    Gone,
+}
+
+/// What a room's place is told: the hub's own part, and the kit's.
+enum Letter<L> {
+    Passage(Passage),
+    Kit(L),
+}
+
+/// A kit's letter that has not left yet.
+pub(crate) struct Posted<L> {
+    pub(crate) room: Arc<str>,
+    pub(crate) from: Sender,
+    pub(crate) reply: Option<Reply>,
+    pub(crate) letter: L,
+}
+
+/// A kit as its shard sees it.
+pub(crate) trait Host {
+    fn connected(&mut self, core: &mut Core, socket: SocketId);
+    fn received(&mut self, core: &mut Core, from: SocketId, message: Message<'_>);
+    fn disconnected(&mut self, core: &mut Core, socket: SocketId, gone: Gone);
+    fn passage(
+        &mut self,
+        core: &mut Core,
+        room: Arc<str>,
+        from: Sender,
+        reply: Option<Reply>,
+        passage: Passage,
+    );
+    fn letter(
+        &mut self,
+        core: &mut Core,
+        room: Arc<str>,
+        from: Sender,
+        reply: Option<Reply>,
+        letter: Box<dyn AnyLetter>,
+    );
+    fn tick(&mut self, core: &mut Core, room: &Arc<str>);
+    fn places(&self) -> usize;
+}
+
+struct Hosted<P> {
+    place: P,
+    roster: Roster,
+    /// The time that the place waits for.
+    wake_at_ms: Option<u64>,
+    /// The time that a timer is set for.
+    timer_at_ms: Option<u64>,
+}
+
+/// [`Host`] for one kind of kit.
+pub(crate) struct KitHost<K: Kit> {
+    kit: K,
+    door: DoorId,
+    places: HashMap<Arc<str>, Hosted<K::Place>>,
+    posts: VecDeque<Posted<<K::Place as Place>::Letter>>,
+}
+
+type LetterOf<K> = Letter<<<K as Kit>::Place as Place>::Letter>;
+
+impl<K: Kit> KitHost<K> {
+    pub(crate) fn new(kit: K, door: DoorId) -> Self {
+        Self { kit, door, places: HashMap::new(), posts: VecDeque::new() }
+    }
+
+    /// Runs one of the edge's handlers, answers what it left unanswered, then delivers what it posted.
+    fn edge(&mut self, core: &mut Core, run: impl FnOnce(&mut K, &mut Edge<'_, K>)) {
+        let mut edge = Edge { core: &mut *core, door: self.door, posts: &mut self.posts };
+        let kit = &mut self.kit;
+        if catch_unwind(AssertUnwindSafe(|| run(kit, &mut edge))).is_err() {
+            core.panicked();
+        }
+        core.settle_current();
+        while let Some(posted) = self.posts.pop_front() {
+            self.route(core, posted.room, posted.from, posted.reply, Letter::Kit(posted.letter));
+        }
+    }
+
+    /// Takes a letter to its place, here or on its own shard.
+    fn route(
+        &mut self,
+        core: &mut Core,
+        room: Arc<str>,
+        from: Sender,
+        reply: Option<Reply>,
+        letter: LetterOf<K>,
+    ) {
+        let home = core.home_of(&room);
+        if home == core.shard {
+            self.deliver(core, &room, &from, reply, letter);
+        } else {
+            let door = self.door;
+            core.tell(
+                home,
+                match letter {
+                    Letter::Passage(passage) => Kind::Passage { door, room, from, reply, passage },
+                    Letter::Kit(letter) => Kind::Letter { door, room, from, reply, letter: Box::new(letter) },
+                },
+            );
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        core: &mut Core,
+        room: &Arc<str>,
+        from: &Sender,
+        reply: Option<Reply>,
+        letter: LetterOf<K>,
+    ) {
+        core.set_current(from.socket, reply);
+        self.in_place(core, room, |place, cx| match letter {
+            Letter::Passage(Passage::Join) => {
+                let new = cx.roster.insert(from, cx.core.now.unix_ms);
+                cx.membership(from.socket, true);
+                if new {
+                    place.joined(cx, from);
+                }
+            }
+            Letter::Passage(Passage::Leave | Passage::Gone) => {
+                let known = cx.roster.remove(from.socket);
+                cx.membership(from.socket, false);
+                if known {
+                    place.left(cx, from);
+                }
+            }
+            Letter::Kit(letter) => {
+                cx.roster.refresh(from);
+                place.letter(cx, from, letter);
+            }
+        });
+        core.settle_current();
+    }
+
+    /// Runs something in a room's place, which is made for it where it is missing and goes when nobody is in it.
+    fn in_place(
+        &mut self,
+        core: &mut Core,
+        room: &Arc<str>,
+        run: impl FnOnce(&mut K::Place, &mut PlaceContext<'_>),
+    ) {
+        let kit = &mut self.kit;
+        let hosted = self.places.entry(Arc::clone(room)).or_insert_with(|| Hosted {
+            place: kit.place(room),
+            roster: Roster::default(),
+            wake_at_ms: None,
+            timer_at_ms: None,
+        });
+        let Hosted { place, roster, wake_at_ms, .. } = hosted;
+        let mut cx = PlaceContext { core: &mut *core, door: self.door, room, roster, wake_at_ms };
+        if catch_unwind(AssertUnwindSafe(|| run(place, &mut cx))).is_err() {
+            core.panicked();
+        }
+        if hosted.roster.is_empty() {
+            self.places.remove(room);
+        } else if let Some(at_ms) = hosted.wake_at_ms
+            && hosted.timer_at_ms.is_none_or(|set| at_ms < set)
+        {
+            hosted.timer_at_ms = Some(at_ms);
+            core.wake_place(self.door, room, at_ms);
+        }
+    }
+}
+
+impl<K: Kit> Host for KitHost<K> {
+    fn connected(&mut self, core: &mut Core, socket: SocketId) {
+        self.edge(core, |kit, cx| kit.connected(cx, socket));
+    }
+
+    fn received(&mut self, core: &mut Core, from: SocketId, message: Message<'_>) {
+        self.edge(core, |kit, cx| kit.received(cx, from, message));
+    }
+
+    fn disconnected(&mut self, core: &mut Core, socket: SocketId, gone: Gone) {
+        self.edge(core, |kit, cx| kit.disconnected(cx, socket, gone));
+    }
+
+    fn passage(
+        &mut self,
+        core: &mut Core,
+        room: Arc<str>,
+        from: Sender,
+        reply: Option<Reply>,
+        passage: Passage,
+    ) {
+        self.route(core, room, from, reply, Letter::Passage(passage));
+    }
+
+    fn letter(
+        &mut self,
+        core: &mut Core,
+        room: Arc<str>,
+        from: Sender,
+        reply: Option<Reply>,
+        letter: Box<dyn AnyLetter>,
+    ) {
+        // Both ends of a mailbox run the same kits, so the letter is of this kit's kind.
+        if let Ok(letter) = letter.into_any().downcast::<<K::Place as Place>::Letter>() {
+            self.deliver(core, &room, &from, reply, Letter::Kit(*letter));
+        }
+    }
+
+    fn tick(&mut self, core: &mut Core, room: &Arc<str>) {
+        let Some(hosted) = self.places.get_mut(room) else { return };
+        hosted.timer_at_ms = None;
+        match hosted.wake_at_ms {
+            Some(at_ms) if at_ms <= core.now.ms => hosted.wake_at_ms = None,
+            // It was set for an earlier time that no longer counts.
+            Some(_) => return self.in_place(core, room, |_, _| {}),
+            None => return,
+        }
+        core.clear_current();
+        self.in_place(core, room, |place, cx| place.tick(cx));
+    }
+
+    fn places(&self) -> usize {
+        self.places.len()
+    }
+}

@@ -1,0 +1,93 @@
+//! What a kit is.
+
+use fanfare_native::Request;
+use fanfare_websocket::{CloseCode, Payload, Text};
+
+use super::context::{Edge, PlaceContext};
+use crate::envelope::Sender;
+use crate::ids::SocketId;
+
+/// One message for a kit.
+#[derive(Debug)]
+pub enum Message<'a> {
+    /// A JSON message whose `type` the hub does not handle itself.
+    Request(Request<'a>),
+    /// Text, on a door without a dialect.
+    Text(Text<'a>),
+    /// Bytes.
+    Binary(Payload<'a>),
+}
+
+/// How a connection went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// The peer closed it, with this code.
+    ClosedByPeer(Option<CloseCode>),
+    /// The server closed it, with this code.
+    ClosedByServer(CloseCode),
+    /// The transport ended without a close frame.
+    Lost,
+    /// A ping was not answered.
+    HeartbeatTimeout,
+}
+
+/// A complete application behind a door. This is its edge: one a shard, seeing that shard's connections.
+///
+/// Everything answers at once and asks for effects through the context. A panic costs the message that caused it an
+/// `internal`, and nobody else anything.
+pub trait Kit: 'static {
+    /// The half that lives where its room's name hashes to.
+    type Place: Place;
+
+    /// Someone has come. `welcome` is on its way already.
+    fn connected(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
+        let _ = (cx, socket);
+    }
+
+    /// A message. One with an `id` is acknowledged with no members unless the context is told otherwise.
+    fn received(&mut self, cx: &mut Edge<'_, Self>, from: SocketId, message: Message<'_>);
+
+    /// Someone has gone; their rooms know already.
+    fn disconnected(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, gone: Gone) {
+        let _ = (cx, socket, gone);
+    }
+
+    /// A place for a room that has none yet.
+    fn place(&mut self, room: &str) -> Self::Place;
+}
+
+/// One room's half of a kit: what needs order, presence or a number. It exists while somebody is in the room.
+pub trait Place: 'static {
+    /// What edges send it. It may cross threads, and one day nodes.
+    type Letter: Send + 'static;
+
+    /// A member has come; they see everything that is broadcast from now on.
+    fn joined(&mut self, cx: &mut PlaceContext<'_>, member: &Sender) {
+        cx.announce_joined(member);
+    }
+
+    /// A member has gone.
+    fn left(&mut self, cx: &mut PlaceContext<'_>, member: &Sender) {
+        cx.announce_left(member);
+    }
+
+    /// A letter from an edge, on behalf of a connection that need not be a member.
+    fn letter(&mut self, cx: &mut PlaceContext<'_>, from: &Sender, letter: Self::Letter);
+
+    /// The time asked for with [`PlaceContext::wake_at`] has come.
+    fn tick(&mut self, cx: &mut PlaceContext<'_>) {
+        let _ = cx;
+    }
+}
+
+/// A place with no more to it than its members.
+#[derive(Debug, Default)]
+pub struct PlainPlace;
+
+impl Place for PlainPlace {
+    type Letter = std::convert::Infallible;
+
+    fn letter(&mut self, _: &mut PlaceContext<'_>, _: &Sender, letter: Self::Letter) {
+        match letter {}
+    }
+}

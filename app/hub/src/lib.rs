@@ -1,0 +1,31 @@
+//! The hub: doors, rooms, acknowledgements, outboxes and fan-out, as one pure state machine a shard.
+//!
+//! Bytes, envelopes and the time are arguments, so the whole of it runs in a simulation as it runs on a core. Start with
+//! [`Shard`], which says what the driver does with it; [`Kit`] and [`Place`] are what applications implement.
+
+mod envelope;
+mod fanout;
+mod ids;
+mod kit;
+mod limits;
+mod links;
+mod room;
+mod shard;
+
+pub use envelope::{Answer, DoorId, Envelope, Sender};
+pub use fanout::{Event, Outgoing, OwnedOutgoing, body};
+pub use ids::{
+    CLIENT_ID_CHARS, Instance, ROOM_NAME_CHARS_MAX, ShardId, SocketId, USER_NAME_CHARS_MAX, User,
+    check_room_name, check_user_name, client_id, home_of, socket_of,
+};
+pub use kit::{Edge, Gone, Kit, Message, Place, PlaceContext, PlainPlace};
+pub use limits::{
+    BATCH_INTERVAL_MS_MAX, CROWDED_MEMBERS, Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX, MEMORY_STALL_MS,
+    OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX, SlowPolicy,
+};
+pub use links::{Links, READ_BUFFER_BYTES, Readiness, Token, Transport};
+pub use shard::{Arrival, Closed, Counters, Door, Now, Reading, Shard, ShardSetup};
+
+pub use fanfare_native::ErrorCode;
+pub use fanfare_session::{Heartbeat, Share};
+pub use fanfare_websocket::{CloseCode, DeflateParameters, Payload, Text};

@@ -1,0 +1,93 @@
+//! What a client may use, each with its name and its default (`docs/protocol.md`, "Limits and close codes").
+
+use fanfare_session::Heartbeat;
+
+/// Members past which a room no longer says who comes, goes or types.
+pub const CROWDED_MEMBERS: usize = 500;
+
+/// Users that a `presence` answer lists.
+pub const PRESENCE_USERS_MAX: usize = 200;
+
+/// Bytes that may wait in the mailboxes to other shards; at half of it the connections that cause them are not read.
+pub const MAILBOX_BYTES_MAX: usize = 16 << 20;
+
+/// Messages that may wait in one outbox, whatever their size: a message of one byte costs its place in the list too.
+pub const OUTBOX_MESSAGES_MAX: usize = 65_536;
+
+/// How long connections may be kept waiting for memory before the largest is closed for them.
+pub const MEMORY_STALL_MS: u64 = 10_000;
+
+/// The longest interval that a client may ask `batch` messages for.
+pub const BATCH_INTERVAL_MS_MAX: u64 = 1_000;
+
+/// The limits that hold for all doors of a server.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// When silence is asked about, and when it is the end.
+    pub heartbeat: Heartbeat,
+    /// Rooms that one connection may be in.
+    pub rooms_per_connection: usize,
+    /// Bytes that may wait behind the message that is being sent to a slow client.
+    pub outbox_bytes: usize,
+    /// Bytes that unfinished messages, inflaters and outboxes of this shard may have together.
+    pub memory_budget_bytes: usize,
+    /// Messages from this length on are compressed for those who negotiated it.
+    pub compression_threshold_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            heartbeat: Heartbeat::default(),
+            rooms_per_connection: 128,
+            outbox_bytes: 1 << 20,
+            memory_budget_bytes: 1 << 30,
+            compression_threshold_bytes: fanfare_websocket::COMPRESSION_THRESHOLD_BYTES,
+        }
+    }
+}
+
+/// What happens to messages for a client whose outbox is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SlowPolicy {
+    /// Close with 1013: for conversations, where a gap would be a lie.
+    #[default]
+    Disconnect,
+    /// Drop what has waited longest: for streams of moments.
+    DropOldest,
+    /// Drop everything that waits: for states, of which only the newest counts.
+    KeepNewest,
+}
+
+/// How the text and binary messages of a door are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// JSON objects with a `type`.
+    Native,
+    /// Whatever the application makes of them.
+    Plain,
+}
+
+/// The rules of one door.
+#[derive(Clone, Debug)]
+pub struct DoorRules {
+    /// How messages are meant.
+    pub dialect: Dialect,
+    /// The longest text message, after inflating.
+    pub text_limit_bytes: usize,
+    /// The longest binary message, after inflating.
+    pub binary_limit_bytes: usize,
+    /// What happens to a slow client.
+    pub slow: SlowPolicy,
+}
+
+impl Default for DoorRules {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::Native,
+            text_limit_bytes: 1 << 20,
+            binary_limit_bytes: 16 << 20,
+            slow: SlowPolicy::Disconnect,
+        }
+    }
+}

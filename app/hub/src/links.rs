@@ -1,0 +1,339 @@
+//! The turn of the core loop over any transport: who is read, how far, and what is sent.
+//!
+//! Readiness is edge-triggered, as epoll gives it: an event comes once, and a transport is then read to a short read, or,
+//! where the event says that the peer has ended, to the end. What a connection may not read in this turn goes into the
+//! carry-over. The driver gives this sockets, the simulation its pipes.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice};
+
+use fanfare_session::Share;
+
+use crate::envelope::DoorId;
+use crate::ids::SocketId;
+use crate::shard::{Arrival, Reading, Shard};
+
+/// Bytes that one read may take: the buffer that a whole shard shares.
+pub const READ_BUFFER_BYTES: usize = 64 << 10;
+
+/// Slices of one vectored send.
+const SLICES_PER_SEND: usize = 64;
+
+/// How long a closed connection's last bytes may take to be read by its peer.
+const LINGER_MS: u64 = 2_000;
+
+/// Bytes that a lingering peer may still send before it is cut.
+const LINGER_BYTES_MAX: usize = 4 << 20;
+
+/// A connected, non-blocking byte stream.
+pub trait Transport {
+    /// Reads what is there: 0 is the end, `WouldBlock` is nothing yet.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes what fits.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn transmit(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Ends our direction; the peer reads an end after what was written.
+    fn end(&mut self);
+}
+
+/// What a poller says of a transport. Each comes once for each change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// There is something to read.
+    pub readable: bool,
+    /// Something fits again.
+    pub writable: bool,
+    /// The peer has ended its direction, hung up, or the socket has failed: no later event will say so again.
+    pub read_closed: bool,
+}
+
+/// A transport's number with its poller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(pub usize);
+
+#[derive(Debug)]
+struct Link<T> {
+    transport: T,
+    /// `None` while it only lingers.
+    socket: Option<SocketId>,
+    /// The transport may have bytes that no event will announce again.
+    unread: bool,
+    /// Read to the end: the event said that it has come.
+    to_end: bool,
+    in_carry_over: bool,
+    paused: bool,
+    lingered_bytes: usize,
+}
+
+/// A shard's transports.
+#[derive(Debug)]
+pub struct Links<T> {
+    links: Vec<Option<Link<T>>>,
+    vacant: Vec<usize>,
+    by_slot: Vec<usize>,
+    carry_over: VecDeque<usize>,
+    /// Closed connections and when they are cut; one time for all, so oldest first.
+    lingering: VecDeque<(u64, usize, u64)>,
+    generation: u64,
+    generations: Vec<u64>,
+    buffer: Box<[u8]>,
+    removed: Vec<(Token, T)>,
+}
+
+impl<T: Transport> Default for Links<T> {
+    fn default() -> Self {
+        Self {
+            links: Vec::new(),
+            vacant: Vec::new(),
+            by_slot: Vec::new(),
+            carry_over: VecDeque::new(),
+            lingering: VecDeque::new(),
+            generation: 0,
+            generations: Vec::new(),
+            buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            removed: Vec::new(),
+        }
+    }
+}
+
+impl<T: Transport> Links<T> {
+    /// Takes a connection in whose upgrade has been answered, with the bytes that came with its request. Register it with
+    /// the poller under the token before the next poll; it is read in this turn in any case.
+    pub fn insert(
+        &mut self,
+        shard: &mut Shard,
+        door: DoorId,
+        arrival: &Arrival,
+        transport: T,
+        early: &mut [u8],
+    ) -> Token {
+        let socket = shard.accept(door, arrival);
+        let link = Link {
+            transport,
+            socket: Some(socket),
+            unread: true,
+            to_end: false,
+            in_carry_over: false,
+            paused: false,
+            lingered_bytes: 0,
+        };
+        self.generation += 1;
+        let index = if let Some(index) = self.vacant.pop() {
+            self.links[index] = Some(link);
+            self.generations[index] = self.generation;
+            index
+        } else {
+            self.links.push(Some(link));
+            self.generations.push(self.generation);
+            self.links.len() - 1
+        };
+        if self.by_slot.len() <= socket.slot() {
+            self.by_slot.resize(socket.slot() + 1, usize::MAX);
+        }
+        self.by_slot[socket.slot()] = index;
+        if early.is_empty() {
+            self.carry(index);
+        } else {
+            let reading = shard.receive(socket, early, &mut Share::default());
+            self.after_reading(index, reading);
+            self.carry(index);
+        }
+        Token(index)
+    }
+
+    /// The transport behind a token, for registering it.
+    pub fn transport(&mut self, token: Token) -> Option<&mut T> {
+        self.links.get_mut(token.0)?.as_mut().map(|link| &mut link.transport)
+    }
+
+    /// Transports that are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.links.len() - self.vacant.len()
+    }
+
+    /// Whether none is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether somebody is to be read without an event: then the loop does not wait.
+    #[must_use]
+    pub fn has_carry_over(&self) -> bool {
+        !self.carry_over.is_empty()
+    }
+
+    /// When a lingering transport is next to be cut.
+    #[must_use]
+    pub fn wake_at_ms(&self) -> Option<u64> {
+        self.lingering.front().map(|(at_ms, ..)| *at_ms)
+    }
+
+    /// Reads those who had more than their share in the turn before.
+    pub fn read_carry_over(&mut self, shard: &mut Shard) {
+        for _ in 0..self.carry_over.len() {
+            let Some(index) = self.carry_over.pop_front() else { break };
+            if let Some(link) = self.links[index].as_mut() {
+                link.in_carry_over = false;
+                self.read(shard, index);
+            }
+        }
+    }
+
+    /// Deals with an event.
+    pub fn ready(&mut self, shard: &mut Shard, token: Token, readiness: Readiness) {
+        let Some(link) = self.links.get_mut(token.0).and_then(Option::as_mut) else { return };
+        if readiness.writable
+            && let Some(socket) = link.socket
+        {
+            shard.writable(socket);
+        }
+        if readiness.readable || readiness.read_closed {
+            link.unread = true;
+            link.to_end |= readiness.read_closed;
+            // Whoever is in the carry-over has had a turn already: it waits for the next.
+            if !link.in_carry_over {
+                self.read(shard, token.0);
+            }
+        }
+    }
+
+    fn read(&mut self, shard: &mut Shard, index: usize) {
+        let mut share = Share::default();
+        let Some(Link { socket: Some(socket), paused: false, .. }) = self.links[index] else {
+            return self.read_lingering(index);
+        };
+        // What was kept of earlier reads comes before anything new.
+        let mut reading = shard.resume(socket, &mut share);
+        loop {
+            self.after_reading(index, reading);
+            let Some(link) = self.links[index].as_mut().filter(|link| link.unread) else { return };
+            if reading != Reading::More {
+                return;
+            }
+            if share.read_bytes == 0 {
+                return self.carry(index);
+            }
+            let room = share.read_bytes.min(self.buffer.len());
+            match link.transport.receive(&mut self.buffer[..room]) {
+                Ok(0) => {
+                    link.unread = false;
+                    return shard.end_of_input(socket);
+                }
+                Ok(bytes) => {
+                    share.read_bytes -= bytes;
+                    // A short read empties an edge-triggered socket, unless its end is there to be read as well.
+                    link.unread = bytes == room || link.to_end;
+                    reading = shard.receive(socket, &mut self.buffer[..bytes], &mut share);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => link.unread = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    link.unread = false;
+                    return shard.lost(socket);
+                }
+            }
+        }
+    }
+
+    fn after_reading(&mut self, index: usize, reading: Reading) {
+        let Some(link) = self.links[index].as_mut() else { return };
+        match reading {
+            Reading::More | Reading::Done => {}
+            Reading::Later => self.carry(index),
+            Reading::Paused => link.paused = true,
+        }
+    }
+
+    fn carry(&mut self, index: usize) {
+        let Some(link) = self.links[index].as_mut() else { return };
+        if !std::mem::replace(&mut link.in_carry_over, true) {
+            self.carry_over.push_back(index);
+        }
+    }
+
+    /// A closed connection's peer is read to its end, so that closing does not destroy what is on its way to it.
+    fn read_lingering(&mut self, index: usize) {
+        let Some(link) = self.links[index].as_mut().filter(|link| link.socket.is_none()) else { return };
+        loop {
+            match link.transport.receive(&mut self.buffer) {
+                Ok(bytes) if bytes > 0 && link.lingered_bytes < LINGER_BYTES_MAX => link.lingered_bytes += bytes,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(_) | Err(_) => return self.remove(index),
+            }
+        }
+    }
+
+    fn remove(&mut self, index: usize) {
+        if let Some(link) = self.links[index].take() {
+            self.vacant.push(index);
+            self.removed.push((Token(index), link.transport));
+        }
+    }
+
+    /// Ends the turn: sends what there is to send, lets those be read who waited, closes what is over. Returns the transports
+    /// that are done with, to be deregistered and dropped.
+    pub fn finish_turn(&mut self, shard: &mut Shard, now_ms: u64) -> Vec<(Token, T)> {
+        shard.finish_handling();
+        while let Some(socket) = shard.next_dirty() {
+            self.send(shard, socket);
+        }
+        while let Some(socket) = shard.next_resumed() {
+            let index = self.by_slot.get(socket.slot()).copied().unwrap_or(usize::MAX);
+            if let Some(link) = self.links.get_mut(index).and_then(Option::as_mut)
+                && link.socket == Some(socket)
+            {
+                link.paused = false;
+                self.carry(index);
+            }
+        }
+        while let Some(closed) = shard.next_closed() {
+            let index = self.by_slot.get(closed.slot).copied().unwrap_or(usize::MAX);
+            let Some(link) = self.links.get_mut(index).and_then(Option::as_mut) else { continue };
+            link.socket = None;
+            link.transport.end();
+            if closed.linger {
+                self.lingering.push_back((now_ms + LINGER_MS, index, self.generations[index]));
+                self.read_lingering(index);
+            } else {
+                self.remove(index);
+            }
+        }
+        while let Some((_, index, generation)) = self.lingering.pop_front_if(|(at_ms, ..)| *at_ms <= now_ms) {
+            if self.generations[index] == generation {
+                self.remove(index);
+            }
+        }
+        shard.end_turn();
+        std::mem::take(&mut self.removed)
+    }
+
+    fn send(&mut self, shard: &mut Shard, socket: SocketId) {
+        let index = self.by_slot.get(socket.slot()).copied().unwrap_or(usize::MAX);
+        let Some(link) = self.links.get_mut(index).and_then(Option::as_mut) else { return };
+        let (offered, result) = match shard.outgoing_single(socket) {
+            Some(bytes) => (bytes.len(), link.transport.transmit(&[IoSlice::new(bytes)])),
+            None => {
+                let mut slices = [IoSlice::new(&[]); SLICES_PER_SEND];
+                let filled = shard.outgoing(socket, &mut slices);
+                let slices = &slices[..filled];
+                (slices.iter().map(|slice| slice.len()).sum(), link.transport.transmit(slices))
+            }
+        };
+        match result {
+            Ok(bytes) => shard.sent(socket, bytes, bytes < offered),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => shard.sent(socket, 0, true),
+            Err(error) if error.kind() == ErrorKind::Interrupted => shard.sent(socket, 0, false),
+            Err(_) => shard.lost(socket),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The members of each room that live on this shard.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::envelope::DoorId;
+
+/// A room's place in this shard's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RoomIndex(u32);
+
+/// One connection's part in one room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Membership {
+    pub(crate) room: RoomIndex,
+    /// Where in the room's list the connection stands; `None` while its place has not taken it in.
+    pub(crate) position: Option<u32>,
+    /// The connection asked to be in; otherwise the entry only waits for what is under way.
+    pub(crate) wanted: bool,
+    /// `leave`s on their way to the place.
+    pub(crate) leaves: u16,
+}
+
+#[derive(Debug)]
+struct Room {
+    name: Arc<str>,
+    door: DoorId,
+    /// Slots of the members.
+    members: Vec<u32>,
+    /// Connections that know this room: members, and those on the way in or out.
+    claims: u32,
+}
+
+/// This shard's rooms. One exists while a connection claims it.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms {
+    rooms: Vec<Option<Room>>,
+    vacant: Vec<u32>,
+    /// One map a door, so that a lookup needs no key of its own.
+    by_name: Vec<HashMap<Arc<str>, RoomIndex>>,
+}
+
+impl Rooms {
+    pub(crate) fn find(&self, door: DoorId, name: &str) -> Option<RoomIndex> {
+        self.by_name.get(usize::from(door.0))?.get(name).copied()
+    }
+
+    /// The room's one shared name on this shard; a new one where it is not known.
+    pub(crate) fn shared_name(&self, door: DoorId, name: &str) -> Arc<str> {
+        let names = self.by_name.get(usize::from(door.0));
+        match names.and_then(|names| names.get_key_value(name)) {
+            Some((name, _)) => Arc::clone(name),
+            None => name.into(),
+        }
+    }
+
+    /// Claims the room for one connection, making it where it is new.
+    pub(crate) fn claim(&mut self, door: DoorId, name: &str) -> RoomIndex {
+        if let Some(index) = self.find(door, name) {
+            if let Some(room) = self.get_mut(index) {
+                room.claims += 1;
+            }
+            return index;
+        }
+        let name: Arc<str> = name.into();
+        let room = Room { name: Arc::clone(&name), door, members: Vec::new(), claims: 1 };
+        let index = if let Some(vacant) = self.vacant.pop() {
+            self.rooms[vacant as usize] = Some(room);
+            RoomIndex(vacant)
+        } else {
+            self.rooms.push(Some(room));
+            RoomIndex(u32::try_from(self.rooms.len() - 1).unwrap_or(u32::MAX))
+        };
+        let door = usize::from(door.0);
+        if self.by_name.len() <= door {
+            self.by_name.resize_with(door + 1, HashMap::new);
+        }
+        self.by_name[door].insert(name, index);
+        index
+    }
+
+    /// Gives up one connection's claim; the room goes with the last.
+    pub(crate) fn unclaim(&mut self, index: RoomIndex) {
+        let Some(room) = self.get_mut(index) else { return };
+        room.claims -= 1;
+        if room.claims > 0 {
+            return;
+        }
+        if let Some(room) = self.rooms[index.0 as usize].take() {
+            self.by_name[usize::from(room.door.0)].remove(&room.name);
+            self.vacant.push(index.0);
+        }
+    }
+
+    /// Adds a member; returns where it stands.
+    pub(crate) fn enter(&mut self, index: RoomIndex, slot: u32) -> Option<u32> {
+        let room = self.get_mut(index)?;
+        room.members.push(slot);
+        u32::try_from(room.members.len() - 1).ok()
+    }
+
+    /// Takes the member at `position` out. Returns the slot that now stands there instead, if one does.
+    pub(crate) fn exit(&mut self, index: RoomIndex, position: u32) -> Option<u32> {
+        let room = self.get_mut(index)?;
+        let position = position as usize;
+        if position < room.members.len() {
+            room.members.swap_remove(position);
+        }
+        if room.members.len() * 4 < room.members.capacity() {
+            room.members.shrink_to(room.members.len() * 2);
+        }
+        room.members.get(position).copied()
+    }
+
+    pub(crate) fn name(&self, index: RoomIndex) -> Option<&Arc<str>> {
+        self.rooms.get(index.0 as usize)?.as_ref().map(|room| &room.name)
+    }
+
+    /// Lends the list of members out, to be put back with [`Rooms::restore`] before anybody comes or goes.
+    pub(crate) fn lend_members(&mut self, index: RoomIndex) -> Vec<u32> {
+        self.get_mut(index).map(|room| std::mem::take(&mut room.members)).unwrap_or_default()
+    }
+
+    pub(crate) fn restore(&mut self, index: RoomIndex, members: Vec<u32>) {
+        if let Some(room) = self.get_mut(index) {
+            room.members = members;
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rooms.len() - self.vacant.len()
+    }
+
+    fn get_mut(&mut self, index: RoomIndex) -> Option<&mut Room> {
+        self.rooms.get_mut(index.0 as usize)?.as_mut()
+    }
+}

@@ -1,0 +1,7 @@
+//! Rooms: who of this shard is in one ([`Rooms`]), and who of all shards is in one whose place lives here ([`Roster`]).
+
+mod members;
+mod roster;
+
+pub(crate) use members::{Membership, RoomIndex, Rooms};
+pub(crate) use roster::Roster;

@@ -1,0 +1,149 @@
+//! Memory: what connections hold together, who is not read when it runs short, and who has to go when it runs out.
+
+use std::collections::VecDeque;
+
+use fanfare_websocket::CloseCode;
+
+use super::core::Core;
+use crate::ids::SocketId;
+use crate::limits::{MAILBOX_BYTES_MAX, MEMORY_STALL_MS};
+
+/// Below it a connection is read however short memory is: it may be the one that finishes and frees some.
+const SMALL_HOLDER_BYTES: usize = 64 << 10;
+
+/// Inflaters that may be borrowed at once.
+pub(crate) const INFLATERS_PER_SHARD: usize = 64;
+
+/// Connections that are not read, and why.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    pub(crate) inflater: VecDeque<SocketId>,
+    pub(crate) mailbox: VecDeque<SocketId>,
+    pub(crate) memory: VecDeque<SocketId>,
+    /// Those that may be read again.
+    pub(crate) resumed: VecDeque<SocketId>,
+    /// Since when memory has kept somebody waiting.
+    memory_since_ms: Option<u64>,
+}
+
+/// Why a connection is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    Inflater,
+    Mailbox,
+    Memory,
+}
+
+impl Core {
+    /// Brings the total in line with what the connection holds now.
+    pub(crate) fn account(&mut self, slot: u32) {
+        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        else {
+            return;
+        };
+        let leftover = connection.leftover.as_ref().map_or(0, |leftover| leftover.capacity());
+        let batch = connection.batch.as_ref().map_or(0, |batch| batch.text.capacity());
+        let holds = connection.session.held_bytes() + leftover + batch;
+        let held = std::mem::replace(&mut connection.held_bytes, holds);
+        self.held_bytes = self.held_bytes + holds - held;
+        self.holders = self.holders + usize::from(holds > 0) - usize::from(held > 0);
+    }
+
+    pub(crate) fn total_bytes(&self) -> usize {
+        self.held_bytes + self.log.allocated_bytes()
+    }
+
+    fn is_short(&self) -> bool {
+        self.total_bytes() > self.limits.memory_budget_bytes / 5 * 4
+    }
+
+    /// Whether this connection has to wait before it is read further, and for what.
+    pub(crate) fn pause_due(&self, slot: u32, told_others: bool) -> Option<Pause> {
+        if told_others && self.mailboxes_half_full() {
+            return Some(Pause::Mailbox);
+        }
+        let holds = self.at(slot)?.held_bytes;
+        let fair = self.held_bytes / self.holders.max(1);
+        (holds > SMALL_HOLDER_BYTES && holds >= fair && self.is_short()).then_some(Pause::Memory)
+    }
+
+    pub(crate) fn pause(&mut self, slot: u32, pause: Pause) {
+        let now_ms = self.now.ms;
+        let Some(socket) = self.socket_at(slot) else { return };
+        let Some(connection) = self.at_mut(slot) else { return };
+        if std::mem::replace(&mut connection.paused, true) {
+            return;
+        }
+        connection.session.suspend(true, now_ms);
+        match pause {
+            Pause::Inflater => self.waiting.inflater.push_back(socket),
+            Pause::Mailbox => self.waiting.mailbox.push_back(socket),
+            Pause::Memory => {
+                self.waiting.memory_since_ms.get_or_insert(now_ms);
+                self.waiting.memory.push_back(socket);
+            }
+        }
+    }
+
+    /// Lets those be read again who wait for what is there now; sends the largest away where memory has run out.
+    pub(crate) fn settle_waiting(&mut self) {
+        let mut free = INFLATERS_PER_SHARD.saturating_sub(self.inflaters.borrowed());
+        while free > 0
+            && let Some(socket) = self.waiting.inflater.pop_front()
+        {
+            free -= usize::from(self.unpause(socket));
+        }
+        if self.outgoing_bytes + self.relay_bytes < MAILBOX_BYTES_MAX / 4 {
+            while let Some(socket) = self.waiting.mailbox.pop_front() {
+                self.unpause(socket);
+            }
+        }
+        if self.total_bytes() > self.limits.memory_budget_bytes {
+            self.shed(self.limits.memory_budget_bytes);
+        }
+        if !self.is_short() {
+            while let Some(socket) = self.waiting.memory.pop_front() {
+                self.unpause(socket);
+            }
+            self.waiting.memory_since_ms = None;
+        } else if self.waiting.memory_since_ms.is_some_and(|since| self.now.ms >= since + MEMORY_STALL_MS) {
+            // Those who wait for each other would wait for ever.
+            self.waiting.memory_since_ms = Some(self.now.ms);
+            self.shed(self.total_bytes().saturating_sub(1));
+        }
+    }
+
+    fn unpause(&mut self, socket: SocketId) -> bool {
+        let now_ms = self.now.ms;
+        let Some(connection) = self.get_mut(socket).filter(|connection| connection.paused) else {
+            return false;
+        };
+        connection.paused = false;
+        connection.session.suspend(false, now_ms);
+        self.waiting.resumed.push_back(socket);
+        true
+    }
+
+    /// Closes the largest holders until at most `target_bytes` are held.
+    fn shed(&mut self, target_bytes: usize) {
+        self.log.end_turn();
+        if self.total_bytes() <= target_bytes {
+            return;
+        }
+        let weigh = |slot: &super::connection::Slot| {
+            let connection = slot.connection.as_ref().filter(|connection| connection.gone.is_none())?;
+            Some(connection.held_bytes + connection.outbox.queued_bytes()).filter(|weight| *weight > 0)
+        };
+        let slots = (0u32..).zip(&self.slots);
+        let mut holders: Vec<_> = slots.filter_map(|(slot, place)| Some((weigh(place)?, slot))).collect();
+        holders.sort_unstable_by(|a, b| b.cmp(a));
+        for (_, slot) in holders {
+            self.counters.shed += 1;
+            self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Out of memory");
+            self.log.end_turn();
+            if self.total_bytes() <= target_bytes {
+                return;
+            }
+        }
+    }
+}

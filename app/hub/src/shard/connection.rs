@@ -1,0 +1,91 @@
+//! What a shard keeps for each connection.
+
+use std::sync::Arc;
+
+use fanfare_session::Session;
+use fanfare_websocket::DeflateParameters;
+
+use crate::envelope::DoorId;
+use crate::fanout::{Outbox, Variant};
+use crate::ids::User;
+use crate::kit::Gone;
+use crate::room::Membership;
+
+/// A connection whose upgrade has been answered.
+#[derive(Debug, Default)]
+pub struct Arrival {
+    /// What was negotiated, if compression was.
+    pub deflate: Option<DeflateParameters>,
+    /// The client takes binary messages where there is a choice (`?binary=1`).
+    pub wants_binary: bool,
+    /// The client wants its messages in batches of this interval (`?batch=<1 to 1000>`).
+    pub batch_interval_ms: Option<u64>,
+}
+
+/// Whether a socket is to be read further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// As soon as there is something.
+    More,
+    /// Its share of this turn is used: call [`crate::Shard::resume`] in the next.
+    Later,
+    /// Not before [`crate::Shard::next_resumed`] names it.
+    Paused,
+    /// No more.
+    Done,
+}
+
+/// A socket that the driver is to close. Its slot is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The slot that it had.
+    pub slot: usize,
+    /// The peer may still be sending: end our direction, and read to its end before closing, so that what was sent is not
+    /// torn down by a reset.
+    pub linger: bool,
+}
+
+/// Messages that wait to be sent as one `batch`.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) interval_ms: u64,
+    pub(crate) text: Vec<u8>,
+    pub(crate) count: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) session: Session,
+    pub(crate) outbox: Outbox,
+    pub(crate) user: Option<Arc<User>>,
+    pub(crate) rooms: Vec<Membership>,
+    /// Bytes that were read and not yet handled.
+    #[expect(clippy::box_collection, reason = "16 bytes less for each idle connection")]
+    pub(crate) leftover: Option<Box<Vec<u8>>>,
+    pub(crate) batch: Option<Box<Batch>>,
+    /// What this connection counts for in the shard's total.
+    pub(crate) held_bytes: usize,
+    /// The tick of the one timer entry that counts.
+    pub(crate) timer_tick: u64,
+    pub(crate) number: u32,
+    /// Where it stands among everyone at its door.
+    pub(crate) door_position: u32,
+    pub(crate) door: DoorId,
+    pub(crate) variant: Variant,
+    /// Set when the connection no longer takes part; it may still have to be sent its rest.
+    pub(crate) gone: Option<Gone>,
+    /// It stands in the list of those with something to send.
+    pub(crate) dirty: bool,
+    /// The socket took no more: wait until it is writable.
+    pub(crate) blocked: bool,
+    pub(crate) paused: bool,
+    /// The peer sends nothing more.
+    pub(crate) ended: bool,
+}
+
+/// A place in the shard's table.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) generation: u32,
+    pub(crate) connection: Option<Connection>,
+}

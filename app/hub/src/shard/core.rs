@@ -1,0 +1,308 @@
+//! The shard's shared half: connections, rooms, the log. Kits act on it through their contexts.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use fanfare_session::Reply;
+use fanfare_websocket::{CloseCode, InflaterPool};
+
+use super::connection::{Closed, Connection, Slot};
+use super::timers::Timers;
+use crate::envelope::{Answer, DoorId, Envelope, Kind};
+use crate::fanout::{Encoder, Log};
+use crate::ids::{GUEST_PREFIX, Instance, ShardId, SocketId, User, client_id, home_of};
+use crate::kit::Gone;
+use crate::limits::{DoorRules, Limits, MAILBOX_BYTES_MAX};
+use crate::room::Rooms;
+
+/// The time of a turn, on both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds on a clock that only goes forward, from any start.
+    pub ms: u64,
+    /// Unix milliseconds, for timestamps.
+    pub unix_ms: u64,
+}
+
+/// What a shard has counted; never reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Connections ever accepted.
+    pub connections: u64,
+    /// Messages that came in whole.
+    pub messages_received: u64,
+    /// Messages put into outboxes.
+    pub messages_sent: u64,
+    /// Messages that did not fit a slow client's outbox, by the door's policy.
+    pub messages_dropped: u64,
+    /// Their bytes.
+    pub bytes_dropped: u64,
+    /// Connections closed for being too slow.
+    pub too_slow: u64,
+    /// Connections closed because memory ran out.
+    pub shed: u64,
+    /// Connections that broke the protocol.
+    pub misbehaved: u64,
+    /// Connections that did not answer a ping.
+    pub heartbeat_timeouts: u64,
+    /// Panics in kits.
+    pub panics: u64,
+}
+
+/// The message that is being handled, for the answer that it may be owed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Current {
+    socket: Option<SocketId>,
+    reply: Option<Reply>,
+}
+
+pub(crate) struct Core {
+    pub(crate) shard: ShardId,
+    pub(crate) shards: u16,
+    pub(crate) instance: Instance,
+    pub(crate) limits: Limits,
+    pub(crate) rules: Vec<DoorRules>,
+    pub(crate) now: Now,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) vacant: Vec<u32>,
+    /// Everyone at each door, by slot.
+    pub(crate) everyone: Vec<Vec<u32>>,
+    pub(crate) rooms: Rooms,
+    pub(crate) log: Log,
+    pub(crate) encoder: Encoder,
+    pub(crate) inflaters: InflaterPool,
+    pub(crate) timers: Timers,
+    pub(crate) current: Current,
+    pub(crate) counters: Counters,
+    /// Slots with something to send.
+    pub(crate) dirty: Vec<u32>,
+    /// Slots that no longer take part and whose rooms and kit do not know yet.
+    pub(crate) departed: VecDeque<u32>,
+    pub(crate) closed: VecDeque<Closed>,
+    /// Envelopes for each shard.
+    pub(crate) outgoing: Vec<Vec<Envelope>>,
+    pub(crate) outgoing_bytes: usize,
+    /// What waits in the mailboxes already, as the driver last said.
+    pub(crate) relay_bytes: usize,
+    pub(crate) waiting: super::budget::Waiting,
+    /// Unfinished messages, inflaters and leftovers of all connections.
+    pub(crate) held_bytes: usize,
+    pub(crate) holders: usize,
+    pub(crate) draining: bool,
+    pub(crate) random: u64,
+    pub(crate) last_id: u64,
+    pub(crate) last_number: u32,
+    /// Frames that sessions want sent, on their way to the log.
+    pub(crate) transmit: Vec<u8>,
+}
+
+impl Core {
+    pub(crate) fn get(&self, socket: SocketId) -> Option<&Connection> {
+        let slot = self.slots.get(socket.slot as usize)?;
+        (socket.shard == self.shard && slot.generation == socket.generation)
+            .then_some(slot.connection.as_ref()?)
+    }
+
+    pub(crate) fn get_mut(&mut self, socket: SocketId) -> Option<&mut Connection> {
+        let slot = self.slots.get_mut(socket.slot as usize)?;
+        (socket.shard == self.shard && slot.generation == socket.generation)
+            .then_some(slot.connection.as_mut()?)
+    }
+
+    pub(crate) fn at(&self, slot: u32) -> Option<&Connection> {
+        self.slots.get(slot as usize)?.connection.as_ref()
+    }
+
+    pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut Connection> {
+        self.slots.get_mut(slot as usize)?.connection.as_mut()
+    }
+
+    pub(crate) fn socket_at(&self, slot: u32) -> Option<SocketId> {
+        let generation = self.slots.get(slot as usize)?.generation;
+        Some(SocketId { shard: self.shard, slot, generation })
+    }
+
+    pub(crate) fn home_of(&self, room: &str) -> ShardId {
+        home_of(room, self.shards)
+    }
+
+    pub(crate) fn room_name(&self, door: DoorId, room: &str) -> Arc<str> {
+        self.rooms.shared_name(door, room)
+    }
+
+    /// Who a connection is; made when it is first asked for.
+    pub(crate) fn user(&mut self, socket: SocketId) -> Option<Arc<User>> {
+        let instance = self.instance;
+        let connection = self.get_mut(socket)?;
+        let number = connection.number;
+        let user = connection.user.get_or_insert_with(|| Arc::new(guest(instance, socket, number, None)));
+        Some(Arc::clone(user))
+    }
+
+    /// The next of a series of random numbers that the seed decides (xorshift64*).
+    pub(crate) fn random(&mut self) -> u64 {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// An id that no other message of this server has.
+    pub(crate) fn fresh_id(&mut self) -> String {
+        self.last_id = self.last_id.max(self.now.unix_ms * 1_000) + 1;
+        format!("{}-{}", self.shard.0, self.last_id)
+    }
+
+    pub(crate) fn set_current(&mut self, socket: SocketId, reply: Option<Reply>) {
+        self.current = Current { socket: Some(socket), reply };
+    }
+
+    pub(crate) fn clear_current(&mut self) {
+        self.current = Current::default();
+    }
+
+    pub(crate) fn take_current_reply(&mut self) -> Option<Reply> {
+        self.current.reply.take()
+    }
+
+    pub(crate) fn is_reply_owed(&self) -> bool {
+        self.current.reply.is_some()
+    }
+
+    /// Answers the message at hand: an acknowledgement needs an `id`, a refusal is told either way.
+    pub(crate) fn answer_current(&mut self, answer: Answer) {
+        let Some(to) = self.current.socket else { return };
+        let reply = self.current.reply.take();
+        if reply.is_some() || matches!(answer, Answer::Refuse(..)) {
+            self.tell(to.shard, Kind::Answer { to, reply, answer });
+        }
+    }
+
+    /// Acknowledges the message at hand if nothing else was said of it.
+    pub(crate) fn settle_current(&mut self) {
+        if self.current.reply.is_some() {
+            self.answer_current(Answer::Ack((*b"{}").into()));
+        }
+        self.clear_current();
+    }
+
+    /// A kit has panicked: whoever it was serving is told.
+    pub(crate) fn panicked(&mut self) {
+        self.counters.panics += 1;
+        self.answer_current(Answer::Refuse(fanfare_native::ErrorCode::Internal, "Internal error".into()));
+    }
+
+    /// Puts an envelope into the mailbox of another shard, or carries it out where it is for this one.
+    pub(crate) fn tell(&mut self, shard: ShardId, kind: Kind) {
+        if shard == self.shard {
+            self.carry_out(kind);
+            return;
+        }
+        let envelope = Envelope(kind);
+        if let Some(outgoing) = self.outgoing.get_mut(usize::from(shard.0)) {
+            self.outgoing_bytes += envelope.cost_bytes();
+            outgoing.push(envelope);
+        }
+    }
+
+    /// Whether the mailboxes to other shards are half full: who fills them is then not read.
+    pub(crate) fn mailboxes_half_full(&self) -> bool {
+        self.outgoing_bytes + self.relay_bytes >= MAILBOX_BYTES_MAX / 2
+    }
+
+    /// What this shard can do about an envelope without its kits.
+    pub(crate) fn carry_out(&mut self, kind: Kind) {
+        match kind {
+            Kind::Room { door, room, except, message } => {
+                self.broadcast_here(door, &room, except, &message.as_outgoing());
+            }
+            Kind::Everyone { door, except, message } => {
+                self.everyone_here(door, except, &message.as_outgoing())
+            }
+            Kind::Socket { to, message } => self.send(to, &message.as_outgoing()),
+            Kind::Private { to, name, door, asker, reply, message } => {
+                let found = self.get(to).is_some_and(|there| there.door == door && there.gone.is_none());
+                let answer = if found {
+                    self.send(to, &message.as_outgoing());
+                    Answer::Ack((*b"{}").into())
+                } else {
+                    super::common::not_found(&name)
+                };
+                if reply.is_some() || !found {
+                    self.tell(asker.shard, Kind::Answer { to: asker, reply, answer });
+                }
+            }
+            Kind::Answer { to, reply, answer } => self.answer(to, reply, answer),
+            Kind::Admit { socket, room } => self.admit(socket, &room),
+            Kind::Dismiss { socket, room } => self.dismiss(socket, &room),
+            // These need a kit: the shard takes them out before.
+            Kind::Passage { .. } | Kind::Letter { .. } => {}
+        }
+    }
+
+    /// Begins to close a connection: whatever waits for it is sent first, then the close frame.
+    pub(crate) fn close(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
+        if self.get(socket).is_none_or(|connection| connection.gone.is_some()) {
+            return;
+        }
+        self.flush_batch(socket.slot);
+        let now_ms = self.now.ms;
+        let mut transmit = std::mem::take(&mut self.transmit);
+        if let Some(connection) = self.get_mut(socket) {
+            connection.session.close(now_ms, code, reason, &mut transmit);
+        }
+        self.transmit = transmit;
+        self.flush_transmit(socket.slot);
+        self.depart(socket.slot, Gone::ClosedByServer(code));
+    }
+
+    /// Closes a connection that will not be listened to any more, dropping what it has not begun to be sent.
+    pub(crate) fn cut_off(&mut self, slot: u32, code: CloseCode, reason: &str) {
+        let now_ms = self.now.ms;
+        let mut transmit = std::mem::take(&mut self.transmit);
+        if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        {
+            let (messages, bytes) = connection.outbox.drop_unstarted(&mut self.log);
+            self.counters.messages_dropped += messages;
+            self.counters.bytes_dropped += bytes;
+            connection.batch = None;
+            connection.leftover = None;
+            connection.session.close(now_ms, code, reason, &mut transmit);
+            connection.session.abandon(&mut self.inflaters);
+        }
+        self.transmit = transmit;
+        self.flush_transmit(slot);
+        self.account(slot);
+        self.depart(slot, Gone::ClosedByServer(code));
+    }
+
+    /// The connection takes no part any more; its rooms and its kit are told before the turn goes on.
+    pub(crate) fn depart(&mut self, slot: u32, gone: Gone) {
+        let Some(connection) = self.at_mut(slot) else { return };
+        if connection.gone.is_none() {
+            connection.gone = Some(gone);
+            self.departed.push_back(slot);
+        }
+        // Whatever is left to be sent has a time limit.
+        self.schedule_check(slot, self.now.ms + fanfare_session::CLOSE_TIMEOUT_MS);
+        self.mark_dirty(slot);
+    }
+
+    pub(crate) fn mark_dirty(&mut self, slot: u32) {
+        if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+            && !connection.dirty
+        {
+            connection.dirty = true;
+            self.dirty.push(slot);
+        }
+    }
+}
+
+/// A guest, as §2.1 of the wire contract has it: never the id that it asks for.
+pub(crate) fn guest(instance: Instance, socket: SocketId, number: u32, name: Option<&str>) -> User {
+    let client_id = client_id(instance, socket);
+    let id = format!("{GUEST_PREFIX}{client_id}").into();
+    let name = name.map_or_else(|| format!("Guest {number}").into(), Into::into);
+    User { client_id: client_id.into(), number, id, name }
+}

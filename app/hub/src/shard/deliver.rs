@@ -1,0 +1,318 @@
+//! Sending: from a message to the outboxes of those it is for.
+
+use std::sync::Arc;
+
+use fanfare_native::{write_ack, write_error, write_event, write_nack};
+use fanfare_session::Reply;
+use fanfare_websocket::{CloseCode, Opcode, Payload, Text, write_frame_header};
+
+use super::core::Core;
+use super::timers::Due;
+use crate::envelope::{Answer, DoorId, Kind};
+use crate::fanout::{Encoded, Event, Outgoing, Span};
+use crate::ids::SocketId;
+use crate::limits::SlowPolicy;
+use crate::room::Roster;
+
+/// Owned payloads from this length on are taken into the log as they are, with their header beside them.
+const ADOPTED_BYTES_MIN: usize = 16 << 10;
+
+impl Core {
+    /// Sends to the members of a room, on the shards that the room's roster names.
+    pub(crate) fn room_broadcast(
+        &mut self,
+        door: DoorId,
+        room: &Arc<str>,
+        roster: &Roster,
+        except: Option<SocketId>,
+        message: &Outgoing<'_>,
+    ) {
+        let mut shared = None;
+        for shard in roster.shards() {
+            if shard == self.shard {
+                self.broadcast_here(door, room, except, message);
+            } else {
+                let message = Arc::clone(shared.get_or_insert_with(|| Arc::new(message.to_owned())));
+                self.tell(shard, Kind::Room { door, room: Arc::clone(room), except, message });
+            }
+        }
+    }
+
+    /// Sends to the members of a room that live here.
+    pub(crate) fn broadcast_here(
+        &mut self,
+        door: DoorId,
+        room: &str,
+        except: Option<SocketId>,
+        message: &Outgoing<'_>,
+    ) {
+        let Some(index) = self.rooms.find(door, room) else { return };
+        let members = self.rooms.lend_members(index);
+        self.push_to_all(&members, except, message);
+        self.rooms.restore(index, members);
+    }
+
+    /// Sends to everyone at a door, on every shard.
+    pub(crate) fn everyone(&mut self, door: DoorId, except: Option<SocketId>, message: &Outgoing<'_>) {
+        self.everyone_here(door, except, message);
+        if self.shards == 1 {
+            return;
+        }
+        let shared = Arc::new(message.to_owned());
+        for shard in 0..self.shards {
+            if shard != self.shard.0 {
+                let message = Arc::clone(&shared);
+                self.tell(crate::ids::ShardId(shard), Kind::Everyone { door, except, message });
+            }
+        }
+    }
+
+    pub(crate) fn everyone_here(&mut self, door: DoorId, except: Option<SocketId>, message: &Outgoing<'_>) {
+        let Some(everyone) = self.everyone.get_mut(usize::from(door.0)) else { return };
+        let everyone = std::mem::take(everyone);
+        self.push_to_all(&everyone, except, message);
+        self.everyone[usize::from(door.0)] = everyone;
+    }
+
+    fn push_to_all(&mut self, slots: &[u32], except: Option<SocketId>, message: &Outgoing<'_>) {
+        let except = except.filter(|socket| self.get(*socket).is_some()).map(|socket| socket.slot);
+        let mut encoded = Encoded::default();
+        for slot in slots {
+            if Some(*slot) != except {
+                self.push(*slot, message, &mut encoded);
+            }
+        }
+    }
+
+    /// Sends to one connection, wherever it lives.
+    pub(crate) fn send(&mut self, to: SocketId, message: &Outgoing<'_>) {
+        if to.shard != self.shard {
+            let message = Arc::new(message.to_owned());
+            self.tell(to.shard, Kind::Socket { to, message });
+        } else if self.get(to).is_some() {
+            self.push(to.slot, message, &mut Encoded::default());
+        }
+    }
+
+    pub(crate) fn send_text(&mut self, to: SocketId, text: Text<'_>) {
+        match text {
+            Text::Owned(text) => self.send_payload(to, Opcode::Text, Payload::Owned(text.into_bytes())),
+            Text::Borrowed(text) => self.send_payload(to, Opcode::Text, Payload::Borrowed(text.as_bytes())),
+        }
+    }
+
+    pub(crate) fn send_binary(&mut self, to: SocketId, payload: Payload<'_>) {
+        self.send_payload(to, Opcode::Binary, payload);
+    }
+
+    fn send_payload(&mut self, to: SocketId, opcode: Opcode, payload: Payload<'_>) {
+        let Some(connection) = self.get(to) else { return };
+        let bits = connection.variant.deflate_window_bits;
+        let adopts = bits == 0 && self.merges(connection.door);
+        match payload {
+            Payload::Owned(bytes) if adopts && bytes.len() >= ADOPTED_BYTES_MIN => {
+                if !self.has_room(to.slot) {
+                    return;
+                }
+                let length = bytes.len();
+                let header =
+                    self.log.append(16, |out| write_frame_header(out, opcode, true, false, length, None));
+                let payload = self.log.adopt(bytes);
+                self.push_span(to.slot, header);
+                self.push_span(to.slot, payload);
+                self.counters.messages_sent += 1;
+            }
+            payload => {
+                let span = self.encoder.frame(&mut self.log, opcode, &payload, bits);
+                self.push_message(to.slot, span);
+            }
+        }
+    }
+
+    /// The one way of a message into an outbox: as its variant, within the limit, or by the door's policy.
+    fn push(&mut self, slot: u32, message: &Outgoing<'_>, encoded: &mut Encoded) {
+        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        else {
+            return;
+        };
+        if connection.gone.is_some() {
+            return;
+        }
+        if connection.batch.is_some() {
+            match message {
+                Outgoing::Event(event) => {
+                    return self.push_batched(slot, |out| write_event(out, event.name, event.body));
+                }
+                Outgoing::Either { event: Some(event), .. } if !connection.variant.wants_binary => {
+                    return self.push_batched(slot, |out| write_event(out, event.name, event.body));
+                }
+                _ => self.flush_batch(slot),
+            }
+        }
+        let Some(variant) = self.at(slot).map(|connection| connection.variant) else { return };
+        if let Some(span) = self.encoder.encode(&mut self.log, encoded, message, variant) {
+            self.push_message(slot, span);
+        }
+    }
+
+    fn push_message(&mut self, slot: u32, span: Span) {
+        if self.has_room(slot) {
+            self.counters.messages_sent += 1;
+            self.push_span(slot, span);
+        }
+    }
+
+    /// Whether a message may still wait for this connection; where not, the door's policy has been carried out.
+    fn has_room(&mut self, slot: u32) -> bool {
+        let limit = self.limits.outbox_bytes;
+        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        else {
+            return false;
+        };
+        if connection.gone.is_some() {
+            return false;
+        }
+        if connection.outbox.has_room(limit).is_ok() {
+            return true;
+        }
+        let keep = match self.rules[usize::from(connection.door.0)].slow {
+            SlowPolicy::Disconnect => {
+                self.counters.too_slow += 1;
+                self.counters.messages_dropped += 1;
+                self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
+                return false;
+            }
+            SlowPolicy::DropOldest => limit,
+            SlowPolicy::KeepNewest => 0,
+        };
+        let (messages, bytes) = connection.outbox.drop_waiting(keep, &mut self.log);
+        self.counters.messages_dropped += messages;
+        self.counters.bytes_dropped += bytes;
+        true
+    }
+
+    fn merges(&self, door: DoorId) -> bool {
+        self.rules[usize::from(door.0)].slow == SlowPolicy::Disconnect
+    }
+
+    fn push_span(&mut self, slot: u32, span: Span) {
+        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        else {
+            return;
+        };
+        // Only where single messages may be dropped do their boundaries matter.
+        let merge = self.rules[usize::from(connection.door.0)].slow == SlowPolicy::Disconnect;
+        connection.outbox.push(span, merge, &mut self.log);
+        if !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(slot);
+        }
+    }
+
+    /// Sends what a session wrote: control frames, which no policy drops.
+    pub(crate) fn flush_transmit(&mut self, slot: u32) {
+        if self.transmit.is_empty() {
+            return;
+        }
+        let transmit = std::mem::take(&mut self.transmit);
+        let full =
+            self.at(slot).is_none_or(|there| there.outbox.has_room(2 * self.limits.outbox_bytes).is_err());
+        if !full {
+            let span = self.log.append(transmit.len(), |out| out.extend_from_slice(&transmit));
+            self.push_span(slot, span);
+        } else if self.at(slot).is_some_and(|there| there.gone.is_none()) {
+            // Someone who pings without ever reading the pongs.
+            self.counters.too_slow += 1;
+            self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
+        }
+        if self.transmit.is_empty() {
+            self.transmit = transmit;
+            self.transmit.clear();
+        }
+    }
+
+    /// Sends one native text message that is for this connection alone.
+    pub(crate) fn push_native(&mut self, slot: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(connection) = self.at(slot) else { return };
+        if connection.gone.is_some() {
+            return;
+        }
+        if connection.batch.is_some() {
+            return self.push_batched(slot, write);
+        }
+        let bits = connection.variant.deflate_window_bits;
+        let mut text = self.encoder.take_buffer();
+        write(&mut text);
+        let span = self.encoder.frame(&mut self.log, Opcode::Text, &text, bits);
+        self.encoder.give_buffer(text);
+        self.push_message(slot, span);
+    }
+
+    /// Adds a message to the batch that this connection asked for.
+    fn push_batched(&mut self, slot: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let now_ms = self.now.ms;
+        let Some(socket) = self.socket_at(slot) else { return };
+        let limit = self.limits.outbox_bytes;
+        let Some(batch) = self.at_mut(slot).and_then(|connection| connection.batch.as_mut()) else { return };
+        let first = batch.count == 0;
+        batch.text.extend_from_slice(if first { b"{\"type\":\"batch\",\"messages\":[" } else { b"," });
+        write(&mut batch.text);
+        batch.count += 1;
+        let (full, due_ms) = (
+            batch.count == fanfare_native::BATCH_MESSAGES_MAX || batch.text.len() >= limit,
+            now_ms + batch.interval_ms,
+        );
+        if full {
+            self.flush_batch(slot);
+        } else if first {
+            self.timers.set(due_ms, Due::Batch(socket));
+        }
+    }
+
+    /// Sends the batch as far as it has come.
+    pub(crate) fn flush_batch(&mut self, slot: u32) {
+        let Some(connection) = self.at_mut(slot) else { return };
+        let bits = connection.variant.deflate_window_bits;
+        let Some(batch) = connection.batch.as_mut().filter(|batch| batch.count > 0) else { return };
+        let mut text = std::mem::take(&mut batch.text);
+        batch.count = 0;
+        text.extend_from_slice(b"]}");
+        let span = self.encoder.frame(&mut self.log, Opcode::Text, &text, bits);
+        self.push_message(slot, span);
+    }
+
+    /// Answers a message of one of this shard's connections. An `id` is answered once.
+    pub(crate) fn answer(&mut self, to: SocketId, reply: Option<Reply>, answer: Answer) {
+        let Some(connection) = self.get_mut(to) else { return };
+        let id = reply.and_then(|reply| connection.session.take_id(reply));
+        if reply.is_some() && id.is_none() {
+            return;
+        }
+        match (id, answer) {
+            (Some(id), Answer::Ack(body)) => self.push_native(to.slot, |out| write_ack(out, &id, &body)),
+            (Some(id), Answer::Refuse(code, text)) => {
+                self.push_native(to.slot, |out| write_nack(out, &id, code, &text));
+            }
+            (None, Answer::Refuse(code, text)) => {
+                self.push_native(to.slot, |out| write_error(out, code, &text))
+            }
+            (None, Answer::Ack(_)) => {}
+        }
+        self.depart_if_done(to.slot);
+    }
+
+    /// A peer that has said its last word stays until everything it asked is answered.
+    pub(crate) fn depart_if_done(&mut self, slot: u32) {
+        let done = self.at(slot).is_some_and(|there| {
+            there.ended && there.leftover.is_none() && !there.paused && !there.session.owes_answers()
+        });
+        if done {
+            self.flush_batch(slot);
+            self.depart(slot, crate::kit::Gone::Lost);
+        }
+    }
+
+    pub(crate) fn event(&mut self, slot: u32, name: &str, body: &[u8]) {
+        self.push(slot, &Outgoing::Event(Event { name, body }), &mut Encoded::default());
+    }
+}

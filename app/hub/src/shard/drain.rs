@@ -1,0 +1,45 @@
+//! Going down without a storm: everybody is sent away in their own time, with a hint when to come back.
+
+use fanfare_websocket::CloseCode;
+
+use super::core::Core;
+use super::timers::Due;
+use crate::ids::SocketId;
+use crate::limits::Dialect;
+
+/// The longest time that a client is asked to wait before it comes back.
+const RETURN_AFTER_MS_MAX: u64 = 5_000;
+
+/// How much later a farewell is tried again where an answer is still owed.
+const OWED_RETRY_MS: u64 = 20;
+
+impl Core {
+    /// Spreads the farewells of everybody over `within_ms`.
+    pub(crate) fn drain(&mut self, within_ms: u64) {
+        self.draining = true;
+        let slots = 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        for slot in slots {
+            let Some(socket) = self.socket_at(slot).filter(|socket| self.get(*socket).is_some()) else {
+                continue;
+            };
+            let at_ms = self.now.ms + self.random() % within_ms.max(1);
+            self.timers.set(at_ms, Due::Farewell(socket));
+        }
+    }
+
+    pub(crate) fn farewell(&mut self, socket: SocketId) {
+        let Some(connection) = self.get(socket).filter(|connection| connection.gone.is_none()) else {
+            return;
+        };
+        if connection.session.owes_answers() || connection.leftover.is_some() {
+            // What was accepted is answered first. A place that never answers is ended by the drain's own time limit.
+            self.timers.set(self.now.ms + OWED_RETRY_MS, Due::Farewell(socket));
+            return;
+        }
+        if self.rules[usize::from(connection.door.0)].dialect == Dialect::Native {
+            let after_ms = self.random() % RETURN_AFTER_MS_MAX;
+            self.event(socket.slot, "reconnect", format!("{{\"afterMs\":{after_ms}}}").as_bytes());
+        }
+        self.close(socket, CloseCode::SERVICE_RESTART, "Service restart");
+    }
+}

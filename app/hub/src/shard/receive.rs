@@ -1,0 +1,235 @@
+//! From a connection's bytes to the kit that they are for.
+
+use fanfare_native::Request;
+use fanfare_session::{End, Opened, Received, Reply, Share, Turn};
+use fanfare_websocket::{Payload, Text};
+
+use super::budget::Pause;
+use super::common::Common;
+use super::connection::Reading;
+use super::core::Core;
+use super::shard::Shard;
+use crate::envelope::DoorId;
+use crate::fanout::Outgoing;
+use crate::ids::SocketId;
+use crate::kit::{Gone, Message};
+use crate::limits::Dialect;
+
+/// PING: type u8, timestamp u64 (`docs/protocol.md`, "Binary messages").
+const PING_TYPE: u8 = 0x01;
+const PONG_TYPE: u8 = 0x02;
+const PING_BYTES: usize = 9;
+
+impl Shard {
+    /// Handles bytes that were read from a socket.
+    ///
+    /// All of `input` is taken: what must wait for another turn is kept, and [`Reading`] says so.
+    pub fn receive(&mut self, socket: SocketId, input: &mut [u8], share: &mut Share) -> Reading {
+        let Some(connection) = self.core.get_mut(socket) else { return Reading::Done };
+        match connection.leftover.take() {
+            None => self.process(socket, input, share),
+            Some(mut leftover) => {
+                leftover.extend_from_slice(input);
+                self.process(socket, &mut leftover, share)
+            }
+        }
+    }
+
+    /// Goes on with what was kept of a socket's bytes.
+    pub fn resume(&mut self, socket: SocketId, share: &mut Share) -> Reading {
+        self.receive(socket, &mut [], share)
+    }
+
+    /// The peer has ended its direction. What it asked for is still answered.
+    pub fn end_of_input(&mut self, socket: SocketId) {
+        let Some(connection) = self.core.get_mut(socket) else { return };
+        connection.ended = true;
+        self.core.depart_if_done(socket.slot);
+        let at_ms = self.core.now.ms + fanfare_session::CLOSE_TIMEOUT_MS;
+        self.core.schedule_check(socket.slot, at_ms);
+        self.settle_departed();
+    }
+
+    fn process(&mut self, socket: SocketId, input: &mut [u8], share: &mut Share) -> Reading {
+        let slot = socket.slot;
+        let mut taken = 0;
+        let reading = loop {
+            let sent_before = self.core.outgoing_bytes;
+            let (bytes, received) = self.core.receive_one(slot, &mut input[taken..], share);
+            taken += bytes;
+            match received {
+                Received::Nothing => break Reading::More,
+                Received::Control => {}
+                Received::Text(text) => self.text(socket, text, share),
+                Received::Binary(payload) => self.binary(socket, payload),
+                Received::ShareUsed => break Reading::Later,
+                Received::InflaterWanted => {
+                    self.core.pause(slot, Pause::Inflater);
+                    break Reading::Paused;
+                }
+                Received::Ended(end) => {
+                    self.core.ended(slot, &end);
+                    break Reading::Done;
+                }
+            }
+            self.core.account(slot);
+            if self.core.get(socket).is_none_or(|connection| connection.session.is_over()) {
+                break Reading::Done;
+            }
+            if let Some(pause) = self.core.pause_due(slot, self.core.outgoing_bytes > sent_before) {
+                self.core.pause(slot, pause);
+                break Reading::Paused;
+            }
+        };
+        let reading = self.core.keep_leftover(slot, &input[taken..], reading);
+        self.core.depart_if_done(slot);
+        self.settle_departed();
+        reading
+    }
+
+    fn text(&mut self, socket: SocketId, text: Text<'_>, share: &mut Share) {
+        self.core.counters.messages_received += 1;
+        let Some(door) = self.core.get(socket).map(|connection| connection.door) else { return };
+        if self.core.rules[usize::from(door.0)].dialect == Dialect::Plain {
+            self.core.set_current(socket, None);
+            return self.kits[usize::from(door.0)].received(&mut self.core, socket, Message::Text(text));
+        }
+        let Some(connection) = self.core.get_mut(socket) else { return };
+        let opened = connection.session.open(&text);
+        self.opened(socket, door, opened, share);
+        self.in_order(socket, door, share);
+    }
+
+    /// Handles what waited for the `seq` that has just come.
+    fn in_order(&mut self, socket: SocketId, door: DoorId, share: &mut Share) {
+        while let Some(connection) = self.core.get_mut(socket).filter(|connection| connection.gone.is_none())
+        {
+            let Some(text) = connection.session.take_in_order() else { return };
+            let opened = connection.session.open_in_order(&text);
+            self.opened(socket, door, opened, share);
+        }
+    }
+
+    fn opened(&mut self, socket: SocketId, door: DoorId, opened: Opened<'_>, share: &mut Share) {
+        match opened {
+            Opened::Nothing => {}
+            Opened::Request(request, reply) => self.request(socket, door, request, reply),
+            Opened::Refused { code, reason, id } => self.core.push_native(socket.slot, |out| match id {
+                Some(id) => fanfare_native::write_nack(out, id, code, &reason),
+                None => fanfare_native::write_error(out, code, &reason),
+            }),
+            Opened::Batch(messages, reply) => {
+                for text in messages {
+                    let Some(connection) = self.core.get_mut(socket).filter(|there| there.gone.is_none())
+                    else {
+                        return;
+                    };
+                    share.frames = share.frames.saturating_sub(1);
+                    let opened = connection.session.open_in_batch(text);
+                    self.opened(socket, door, opened, share);
+                    self.in_order(socket, door, share);
+                }
+                self.core.set_current(socket, reply);
+                self.core.settle_current();
+            }
+        }
+    }
+
+    fn request(&mut self, socket: SocketId, door: DoorId, request: Request<'_>, reply: Option<Reply>) {
+        self.core.set_current(socket, reply);
+        let kit = &mut self.kits[usize::from(door.0)];
+        match self.core.common(socket, &request) {
+            Common::Kit => kit.received(&mut self.core, socket, Message::Request(request)),
+            Common::Done => self.core.settle_current(),
+            Common::Passage(room, passage) => {
+                let Some(user) = self.core.user(socket) else { return };
+                let reply = self.core.take_current_reply();
+                let from = crate::envelope::Sender { socket, user };
+                kit.passage(&mut self.core, room, from, reply, passage);
+            }
+        }
+    }
+
+    fn binary(&mut self, socket: SocketId, payload: Payload<'_>) {
+        self.core.counters.messages_received += 1;
+        let Some(door) = self.core.get(socket).map(|connection| usize::from(connection.door.0)) else {
+            return;
+        };
+        if self.core.rules[door].dialect == Dialect::Native {
+            self.core.wants_binary(socket);
+            if payload.len() == PING_BYTES && payload.first() == Some(&PING_TYPE) {
+                let mut pong = payload.to_vec();
+                pong[0] = PONG_TYPE;
+                return self.core.send(socket, &Outgoing::Binary(&pong));
+            }
+        }
+        self.core.set_current(socket, None);
+        self.kits[door].received(&mut self.core, socket, Message::Binary(payload));
+    }
+}
+
+impl Core {
+    fn receive_one<'a>(
+        &mut self,
+        slot: u32,
+        input: &'a mut [u8],
+        share: &mut Share,
+    ) -> (usize, Received<'a>) {
+        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        else {
+            return (input.len(), Received::Nothing);
+        };
+        let rules = &self.rules[usize::from(connection.door.0)];
+        let mut turn = Turn {
+            now_ms: self.now.ms,
+            text_limit_bytes: rules.text_limit_bytes,
+            binary_limit_bytes: rules.binary_limit_bytes,
+            inflaters: &mut self.inflaters,
+            share,
+            transmit: &mut self.transmit,
+        };
+        let (taken, received) = connection.session.receive(input, &mut turn);
+        if !self.transmit.is_empty() {
+            self.flush_transmit(slot);
+        }
+        if matches!(received, Received::Nothing) {
+            self.watch_unfinished(slot);
+            self.account(slot);
+        }
+        (taken, received)
+    }
+
+    /// A compressed message that stops half-way is noticed sooner than a silent connection.
+    fn watch_unfinished(&mut self, slot: u32) {
+        if self.at(slot).is_some_and(|connection| connection.session.holds_inflater()) {
+            self.schedule_check(slot, self.now.ms + fanfare_session::INFLATER_STALL_MS);
+        }
+    }
+
+    fn keep_leftover(&mut self, slot: u32, rest: &[u8], reading: Reading) -> Reading {
+        let Some(connection) = self.at_mut(slot) else { return Reading::Done };
+        if !rest.is_empty() && matches!(reading, Reading::Later | Reading::Paused) {
+            connection.leftover = Some(Box::new(rest.to_vec()));
+            self.account(slot);
+        }
+        reading
+    }
+
+    /// The conversation is over: what is queued is still sent.
+    fn ended(&mut self, slot: u32, end: &End) {
+        let gone = match end {
+            End::ByPeer(code, _) => Gone::ClosedByPeer(*code),
+            End::ByUs => Gone::Lost,
+            End::Misbehaved(misbehaved) => {
+                self.counters.misbehaved += 1;
+                Gone::ClosedByServer(misbehaved.close_code())
+            }
+        };
+        if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        {
+            connection.session.abandon(&mut self.inflaters);
+        }
+        self.account(slot);
+        self.depart(slot, gone);
+    }
+}

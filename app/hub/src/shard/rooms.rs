@@ -1,0 +1,131 @@
+//! Coming and going: what the edge keeps of it while the place decides.
+
+use super::core::Core;
+use crate::envelope::DoorId;
+use crate::ids::SocketId;
+use crate::room::Membership;
+
+/// `join`s and `leave`s of one room that may be on their way to its place.
+const LEAVES_UNDER_WAY_MAX: u16 = 64;
+
+impl Core {
+    pub(crate) fn is_member(&self, socket: SocketId, door: DoorId, room: &str) -> bool {
+        let Some(index) = self.rooms.find(door, room) else { return false };
+        let connection = self.get(socket);
+        connection.is_some_and(|there| there.rooms.iter().any(|known| known.room == index && known.wanted))
+    }
+
+    /// The room that the connection asked for last and has not left.
+    pub(crate) fn last_joined(&self, socket: SocketId) -> Option<std::sync::Arc<str>> {
+        let membership = self.get(socket)?.rooms.iter().rfind(|membership| membership.wanted)?;
+        self.rooms.name(membership.room).cloned()
+    }
+
+    pub(crate) fn wants_binary(&mut self, socket: SocketId) {
+        if let Some(connection) = self.get_mut(socket) {
+            connection.variant.wants_binary = true;
+        }
+    }
+
+    /// Notes that a connection asks to be in a room.
+    ///
+    /// # Errors
+    /// A sentence that names the limit.
+    pub(crate) fn claim_room(&mut self, socket: SocketId, room: &str) -> Result<(), String> {
+        let limit = self.limits.rooms_per_connection;
+        let Some(connection) = self.get_mut(socket) else { return Ok(()) };
+        let (door, claimed) = (connection.door, connection.rooms.len());
+        let known = self.rooms.find(door, room).and_then(|index| self.membership(socket, index));
+        let membership = match known {
+            Some(mut membership) => {
+                membership.wanted = true;
+                self.remove_membership(socket, membership);
+                membership
+            }
+            None if claimed >= limit => return Err(format!("A connection may be in at most {limit} rooms")),
+            None => {
+                let index = self.rooms.claim(door, room);
+                Membership { room: index, position: None, wanted: true, leaves: 0 }
+            }
+        };
+        // The one asked for last stands last.
+        if let Some(connection) = self.get_mut(socket) {
+            connection.rooms.push(membership);
+        }
+        Ok(())
+    }
+
+    /// Notes that a connection asks to be out of a room; `false` where it is not in it.
+    pub(crate) fn unclaim_room(&mut self, socket: SocketId, room: &str) -> bool {
+        let Some(door) = self.get(socket).map(|connection| connection.door) else { return false };
+        let Some(index) = self.rooms.find(door, room) else { return false };
+        let Some(connection) = self.get_mut(socket) else { return false };
+        let membership = connection.rooms.iter_mut().find(|membership| membership.room == index);
+        match membership {
+            Some(membership) if membership.wanted && membership.leaves < LEAVES_UNDER_WAY_MAX => {
+                membership.wanted = false;
+                membership.leaves += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The place has taken the connection in.
+    pub(crate) fn admit(&mut self, socket: SocketId, room: &str) {
+        let Some(door) = self.get(socket).filter(|there| there.gone.is_none()).map(|there| there.door) else {
+            return;
+        };
+        let Some(index) = self.rooms.find(door, room) else { return };
+        let Some(membership) = self.membership(socket, index) else { return };
+        if membership.position.is_none() {
+            let position = self.rooms.enter(index, socket.slot);
+            self.update_membership(socket, Membership { position, ..membership });
+        }
+    }
+
+    /// The place has let the connection go.
+    pub(crate) fn dismiss(&mut self, socket: SocketId, room: &str) {
+        let Some(door) = self.get(socket).filter(|there| there.gone.is_none()).map(|there| there.door) else {
+            return;
+        };
+        let Some(index) = self.rooms.find(door, room) else { return };
+        let Some(mut membership) = self.membership(socket, index) else { return };
+        self.leave_list(membership);
+        membership.position = None;
+        membership.leaves = membership.leaves.saturating_sub(1);
+        if membership.wanted || membership.leaves > 0 {
+            self.update_membership(socket, membership);
+        } else {
+            self.remove_membership(socket, membership);
+            self.rooms.unclaim(index);
+        }
+    }
+
+    /// Takes a member out of the room's list; whoever takes its position there is told of it.
+    pub(crate) fn leave_list(&mut self, membership: Membership) {
+        let Some(position) = membership.position else { return };
+        let Some(moved) = self.rooms.exit(membership.room, position) else { return };
+        let Some(connection) = self.at_mut(moved) else { return };
+        if let Some(known) = connection.rooms.iter_mut().find(|known| known.room == membership.room) {
+            known.position = Some(position);
+        }
+    }
+
+    fn membership(&self, socket: SocketId, index: crate::room::RoomIndex) -> Option<Membership> {
+        self.get(socket)?.rooms.iter().find(|membership| membership.room == index).copied()
+    }
+
+    fn update_membership(&mut self, socket: SocketId, membership: Membership) {
+        let Some(connection) = self.get_mut(socket) else { return };
+        if let Some(known) = connection.rooms.iter_mut().find(|known| known.room == membership.room) {
+            *known = membership;
+        }
+    }
+
+    fn remove_membership(&mut self, socket: SocketId, membership: Membership) {
+        if let Some(connection) = self.get_mut(socket) {
+            connection.rooms.retain(|known| known.room != membership.room);
+        }
+    }
+}

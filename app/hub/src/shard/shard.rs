@@ -1,0 +1,410 @@
+//! The shard's face: what the driver gives it and takes from it.
+
+use std::io::IoSlice;
+
+use fanfare_native::Welcome;
+use fanfare_session::{Session, Share};
+use fanfare_websocket::InflaterPool;
+
+use super::budget::INFLATERS_PER_SHARD;
+use super::connection::{Arrival, Batch, Closed, Connection, Slot};
+use super::core::{Core, Counters, Current, Now};
+use super::timers::{Due, Timers};
+use crate::envelope::{DoorId, Envelope, Kind};
+use crate::fanout::{Encoder, Log, Outbox, Variant, body};
+use crate::ids::{Instance, ShardId, SocketId};
+use crate::kit::{Gone, Host, Kit, KitHost, Passage};
+use crate::limits::{Dialect, DoorRules, Limits};
+use crate::room::Rooms;
+
+/// A kit behind a door, ready to be mounted on one shard.
+pub struct Door {
+    rules: DoorRules,
+    make: Box<dyn FnOnce(DoorId) -> Box<dyn Host>>,
+}
+
+impl Door {
+    /// A kit with the rules of its door.
+    pub fn new<K: Kit>(rules: DoorRules, kit: K) -> Self {
+        Self { rules, make: Box::new(move |door| Box::new(KitHost::new(kit, door))) }
+    }
+}
+
+/// What makes one shard differ from another.
+#[derive(Clone, Debug)]
+pub struct ShardSetup {
+    /// Which one it is.
+    pub shard: ShardId,
+    /// How many there are.
+    pub shards: u16,
+    /// The server's run.
+    pub instance: Instance,
+    /// Where its random numbers start; not 0.
+    pub seed: u64,
+    /// Its limits; the memory budget is this shard's part.
+    pub limits: Limits,
+}
+
+/// One shard. See the module for what it is; the driver's turn is:
+///
+/// [`begin_turn`](Self::begin_turn), then any of [`accept`](Self::accept), [`receive`](Self::receive),
+/// [`resume`](Self::resume), [`end_of_input`](Self::end_of_input), [`lost`](Self::lost), [`writable`](Self::writable) and
+/// [`deliver`](Self::deliver), then [`finish_handling`](Self::finish_handling), then for each
+/// [`next_dirty`](Self::next_dirty) the bytes of [`outgoing`](Self::outgoing) and [`sent`](Self::sent), then
+/// [`take_envelopes`](Self::take_envelopes), [`next_closed`](Self::next_closed), [`next_resumed`](Self::next_resumed) until
+/// each is empty, and [`end_turn`](Self::end_turn).
+pub struct Shard {
+    pub(super) core: Core,
+    pub(super) kits: Vec<Box<dyn Host>>,
+}
+
+impl Shard {
+    /// A shard with these doors, in this order on every shard.
+    #[must_use]
+    pub fn new(setup: ShardSetup, doors: Vec<Door>, now: Now) -> Self {
+        let (mut rules, mut kits) = (Vec::new(), Vec::new());
+        for (number, door) in (0u8..).zip(doors) {
+            rules.push(door.rules);
+            kits.push((door.make)(DoorId(number)));
+        }
+        let mut timers = Timers::new();
+        timers.start(now.ms);
+        let core = Core {
+            shard: setup.shard,
+            shards: setup.shards,
+            instance: setup.instance,
+            everyone: vec![Vec::new(); rules.len()],
+            rules,
+            now,
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            rooms: Rooms::default(),
+            log: Log::new(),
+            encoder: Encoder::new(setup.limits.compression_threshold_bytes),
+            inflaters: InflaterPool::new(INFLATERS_PER_SHARD, 0),
+            limits: setup.limits,
+            timers,
+            current: Current::default(),
+            counters: Counters::default(),
+            dirty: Vec::new(),
+            departed: std::collections::VecDeque::new(),
+            closed: std::collections::VecDeque::new(),
+            outgoing: (0..setup.shards).map(|_| Vec::new()).collect(),
+            outgoing_bytes: 0,
+            relay_bytes: 0,
+            waiting: super::budget::Waiting::default(),
+            held_bytes: 0,
+            holders: 0,
+            draining: false,
+            random: setup.seed.max(1),
+            last_id: 0,
+            last_number: 0,
+            transmit: Vec::new(),
+        };
+        Self { core, kits }
+    }
+
+    /// A turn begins; its time holds until the next.
+    pub fn begin_turn(&mut self, now: Now) {
+        self.core.now = now;
+    }
+
+    /// A connection whose upgrade has been answered.
+    pub fn accept(&mut self, door: DoorId, arrival: &Arrival) -> SocketId {
+        let core = &mut self.core;
+        core.counters.connections += 1;
+        core.last_number = core.last_number.wrapping_add(1);
+        let number =
+            core.last_number.wrapping_mul(u32::from(core.shards)).wrapping_add(u32::from(core.shard.0));
+        let bits =
+            arrival.deflate.and_then(|deflate| deflate.own_window_bits(fanfare_websocket::Role::Server));
+        let everyone = &mut core.everyone[usize::from(door.0)];
+        let connection = Connection {
+            session: Session::new(core.now.ms, arrival.deflate.as_ref()),
+            outbox: Outbox::default(),
+            user: None,
+            rooms: Vec::new(),
+            leftover: None,
+            batch: arrival
+                .batch_interval_ms
+                .map(|interval_ms| Box::new(Batch { interval_ms, text: Vec::new(), count: 0 })),
+            held_bytes: 0,
+            timer_tick: 0,
+            number,
+            door_position: u32::try_from(everyone.len()).unwrap_or(u32::MAX),
+            door,
+            variant: Variant {
+                wants_binary: arrival.wants_binary,
+                deflate_window_bits: bits.unwrap_or_default(),
+            },
+            gone: None,
+            dirty: false,
+            blocked: false,
+            paused: false,
+            ended: false,
+        };
+        let slot = core.vacant.pop().unwrap_or_else(|| {
+            core.slots.push(Slot::default());
+            u32::try_from(core.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        core.everyone[usize::from(door.0)].push(slot);
+        let place = &mut core.slots[slot as usize];
+        place.connection = Some(connection);
+        let socket = SocketId { shard: core.shard, slot, generation: place.generation };
+        core.schedule_check(slot, core.now.ms + core.limits.heartbeat.interval_ms);
+        if core.rules[usize::from(door.0)].dialect == Dialect::Native {
+            core.welcome(socket, number);
+        }
+        core.clear_current();
+        self.kits[usize::from(door.0)].connected(&mut self.core, socket);
+        socket
+    }
+
+    /// The socket has failed: nothing more can be sent or received.
+    pub fn lost(&mut self, socket: SocketId) {
+        let core = &mut self.core;
+        let Some(place) =
+            core.slots.get_mut(socket.slot()).filter(|place| place.generation == socket.generation)
+        else {
+            return;
+        };
+        let Some(connection) = &mut place.connection else { return };
+        connection.ended = true;
+        connection.blocked = false;
+        connection.leftover = None;
+        connection.session.abandon(&mut core.inflaters);
+        connection.outbox.clear(&mut core.log);
+        core.account(socket.slot);
+        core.depart(socket.slot, Gone::Lost);
+        self.settle_departed();
+    }
+
+    /// Envelopes from another shard, in its order.
+    pub fn deliver(&mut self, envelopes: Vec<Envelope>) {
+        for envelope in envelopes {
+            match envelope.0 {
+                Kind::Passage { door, room, from, reply, passage } => {
+                    self.kits[usize::from(door.0)].passage(&mut self.core, room, from, reply, passage);
+                }
+                Kind::Letter { door, room, from, reply, letter } => {
+                    self.kits[usize::from(door.0)].letter(&mut self.core, room, from, reply, letter);
+                }
+                kind => self.core.carry_out(kind),
+            }
+        }
+        self.settle_departed();
+    }
+
+    /// Does what has become due, and settles who waits for what. Nothing more is handled in this turn after it.
+    pub fn finish_handling(&mut self) {
+        while let Some(due) = self.core.advance() {
+            match due {
+                Due::Place(door, room) => self.kits[usize::from(door)].tick(&mut self.core, &room),
+                Due::Batch(socket) if self.core.get(socket).is_some() => self.core.flush_batch(socket.slot),
+                Due::Batch(_) => {}
+                Due::Farewell(socket) => self.core.farewell(socket),
+            }
+        }
+        self.core.settle_waiting();
+        self.settle_departed();
+    }
+
+    /// When the shard next has something to do by itself.
+    #[must_use]
+    pub fn wake_at_ms(&self) -> Option<u64> {
+        self.core.timers.next_ms()
+    }
+
+    /// A socket that has something to send, and is not known to be unable to.
+    pub fn next_dirty(&mut self) -> Option<SocketId> {
+        while let Some(slot) = self.core.dirty.pop() {
+            let Some(connection) = self.core.at_mut(slot) else { continue };
+            connection.dirty = false;
+            if connection.outbox.is_empty() {
+                self.core.finish_if_done(slot);
+            } else if !connection.blocked {
+                return self.core.socket_at(slot);
+            }
+        }
+        None
+    }
+
+    /// The next bytes for a socket, as many slices as fit; returns how many were filled.
+    pub fn outgoing<'a>(&'a self, socket: SocketId, slices: &mut [IoSlice<'a>]) -> usize {
+        self.core.get(socket).map_or(0, |connection| connection.outbox.slices(&self.core.log, slices))
+    }
+
+    /// The next bytes for a socket where they lie in one piece, which is the usual case.
+    #[must_use]
+    pub fn outgoing_single(&self, socket: SocketId) -> Option<&[u8]> {
+        self.core.get(socket)?.outbox.single(&self.core.log)
+    }
+
+    /// The socket took `bytes` of [`outgoing`](Self::outgoing); `blocked` where it would not take all that was offered.
+    pub fn sent(&mut self, socket: SocketId, bytes: usize, blocked: bool) {
+        let core = &mut self.core;
+        let Some(connection) = core.slots.get_mut(socket.slot()).and_then(|slot| slot.connection.as_mut())
+        else {
+            return;
+        };
+        connection.outbox.advance(bytes, &mut core.log);
+        connection.blocked = blocked;
+        if connection.outbox.is_empty() {
+            core.finish_if_done(socket.slot);
+        } else if !blocked {
+            core.mark_dirty(socket.slot);
+        }
+    }
+
+    /// The socket takes bytes again.
+    pub fn writable(&mut self, socket: SocketId) {
+        let Some(connection) = self.core.get_mut(socket) else { return };
+        if std::mem::replace(&mut connection.blocked, false) && !connection.outbox.is_empty() {
+            self.core.mark_dirty(socket.slot);
+        }
+    }
+
+    /// What is to be put into the mailbox of another shard, with its cost in bytes.
+    pub fn take_envelopes(&mut self, shard: ShardId) -> Option<(Vec<Envelope>, usize)> {
+        let envelopes =
+            self.core.outgoing.get_mut(usize::from(shard.0)).filter(|envelopes| !envelopes.is_empty())?;
+        let envelopes = std::mem::take(envelopes);
+        let bytes = envelopes.iter().map(Envelope::cost_bytes).sum();
+        self.core.outgoing_bytes -= bytes;
+        Some((envelopes, bytes))
+    }
+
+    /// Says how many bytes of this shard wait in the mailboxes of the others.
+    pub fn set_relay_bytes(&mut self, bytes: usize) {
+        self.core.relay_bytes = bytes;
+    }
+
+    /// A socket that may be read again: call [`resume`](Self::resume) for it.
+    pub fn next_resumed(&mut self) -> Option<SocketId> {
+        self.core.waiting.resumed.pop_front()
+    }
+
+    /// A socket that is to be closed.
+    pub fn next_closed(&mut self) -> Option<Closed> {
+        self.core.closed.pop_front()
+    }
+
+    /// The turn is over: frees what nobody refers to any more.
+    pub fn end_turn(&mut self) {
+        self.core.log.end_turn();
+    }
+
+    /// Begins to send everybody away within `within_ms`.
+    pub fn drain(&mut self, within_ms: u64) {
+        self.core.drain(within_ms);
+    }
+
+    /// Connections that are there, also those that are only being sent their rest.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.core.slots.len() - self.core.vacant.len()
+    }
+
+    /// What the shard has counted.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.core.counters
+    }
+
+    /// Bytes of unfinished messages, inflaters and outboxes.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.core.total_bytes()
+    }
+
+    /// Rooms that a connection of this shard is in, and places that live here.
+    #[must_use]
+    pub fn rooms_and_places(&self) -> (usize, usize) {
+        (self.core.rooms.len(), self.kits.iter().map(|kit| kit.places()).sum())
+    }
+
+    /// A fresh share of a turn.
+    #[must_use]
+    pub fn share() -> Share {
+        Share::default()
+    }
+
+    /// Tells the rooms and the kit of those who take no part any more.
+    pub(super) fn settle_departed(&mut self) {
+        while let Some(slot) = self.core.departed.pop_front() {
+            let Some(socket) = self.core.socket_at(slot) else { continue };
+            let Some(user) = self.core.user(socket) else { continue };
+            let Some(connection) = self.core.get_mut(socket) else { continue };
+            let (door, position) = (connection.door, connection.door_position);
+            let gone = connection.gone.unwrap_or(Gone::Lost);
+            let rooms = std::mem::take(&mut connection.rooms);
+            connection.batch = None;
+            self.core.leave_door(door, position);
+            self.core.clear_current();
+            for membership in rooms {
+                self.core.leave_list(membership);
+                let name = self.core.rooms.name(membership.room).cloned();
+                self.core.rooms.unclaim(membership.room);
+                let from = crate::envelope::Sender { socket, user: std::sync::Arc::clone(&user) };
+                if let Some(name) = name {
+                    self.kits[usize::from(door.0)].passage(&mut self.core, name, from, None, Passage::Gone);
+                }
+            }
+            self.kits[usize::from(door.0)].disconnected(&mut self.core, socket, gone);
+            self.core.mark_dirty(slot);
+        }
+    }
+}
+
+impl Core {
+    fn welcome(&mut self, socket: SocketId, number: u32) {
+        let Some(user) = self.user(socket) else { return };
+        let body = body(&Welcome {
+            client_id: &user.client_id,
+            client_number: number,
+            user_id: &user.id,
+            user_name: &user.name,
+            authentication: "none",
+            message: "Welcome to Fanfare",
+        });
+        self.event(socket.slot, "welcome", &body);
+        // Most never say anything that needs a name: it is made again for those who do.
+        if let Some(connection) = self.get_mut(socket) {
+            connection.user = None;
+        }
+    }
+
+    fn leave_door(&mut self, door: DoorId, position: u32) {
+        let Some(everyone) = self.everyone.get_mut(usize::from(door.0)) else { return };
+        if (position as usize) < everyone.len() {
+            everyone.swap_remove(position as usize);
+        }
+        let Some(moved) = everyone.get(position as usize).copied() else { return };
+        if let Some(connection) = self.at_mut(moved) {
+            connection.door_position = position;
+        }
+    }
+
+    /// Frees the slot of a connection that has been sent its last byte.
+    pub(super) fn finish_if_done(&mut self, slot: u32) {
+        let Some(connection) = self.at(slot) else { return };
+        let heard = connection.session.is_over() || connection.ended;
+        if connection.gone.is_none()
+            || !heard
+            || !connection.outbox.is_empty()
+            || self.departed.contains(&slot)
+        {
+            return;
+        }
+        let linger = !connection.ended;
+        let place = &mut self.slots[slot as usize];
+        if let Some(mut connection) = place.connection.take() {
+            connection.session.abandon(&mut self.inflaters);
+            self.held_bytes -= connection.held_bytes;
+            self.holders -= usize::from(connection.held_bytes > 0);
+        }
+        place.generation = place.generation.wrapping_add(1);
+        self.vacant.push(slot);
+        self.closed.push_back(Closed { slot: slot as usize, linger });
+    }
+}

@@ -1,0 +1,230 @@
+//! Time: one wheel for the connections, and a heap for what is rare and exact.
+//!
+//! Each connection has one entry in the wheel, which says when to look at it again. An entry that a later one replaced is
+//! known by its tick and dropped when it comes up.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use fanfare_session::{Check, Expiry};
+use fanfare_websocket::CloseCode;
+
+use super::core::Core;
+use crate::envelope::DoorId;
+use crate::ids::SocketId;
+use crate::kit::Gone;
+
+/// The wheel's step: heartbeats and time limits are that exact.
+const TICK_MS: u64 = 64;
+/// Steps of the wheel: about half a minute. What is further away comes up early and is put back.
+const WHEEL_TICKS: usize = 512;
+
+/// Something rare that is due at an exact time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// A place asked for its tick.
+    Place(u8, Arc<str>),
+    /// A batch has been collected long enough.
+    Batch(SocketId),
+    /// A connection is to be sent away while the server drains.
+    Farewell(SocketId),
+}
+
+#[derive(Debug)]
+pub(crate) struct Timers {
+    wheel: Vec<Vec<(u32, u32)>>,
+    /// One bit a bucket that is not empty.
+    occupied: [u64; WHEEL_TICKS / 64],
+    /// The last tick whose bucket was emptied.
+    tick: u64,
+    heap: BinaryHeap<Reverse<(u64, Due)>>,
+}
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        Self {
+            wheel: vec![Vec::new(); WHEEL_TICKS],
+            occupied: [0; WHEEL_TICKS / 64],
+            tick: 0,
+            heap: BinaryHeap::new(),
+        }
+    }
+
+    pub(crate) fn start(&mut self, now_ms: u64) {
+        self.tick = now_ms / TICK_MS;
+    }
+
+    pub(crate) fn set(&mut self, at_ms: u64, due: Due) {
+        self.heap.push(Reverse((at_ms, due)));
+    }
+
+    fn pop(&mut self, now_ms: u64) -> Option<Due> {
+        let Reverse((at_ms, _)) = self.heap.peek()?;
+        if *at_ms > now_ms {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((_, due))| due)
+    }
+
+    /// Enters a slot for `at_ms`; returns the tick that it was entered under.
+    fn enter(&mut self, at_ms: u64, slot: u32, generation: u32) -> u64 {
+        let furthest = self.tick + WHEEL_TICKS as u64 - 1;
+        let tick = at_ms.div_ceil(TICK_MS).clamp(self.tick + 1, furthest);
+        let bucket = bucket_of(tick);
+        self.wheel[bucket].push((slot, generation));
+        self.occupied[bucket / 64] |= 1 << (bucket % 64);
+        tick
+    }
+
+    /// The entries of the next tick up to now that has any.
+    fn next_bucket(&mut self, now_ms: u64) -> Option<(u64, Vec<(u32, u32)>)> {
+        let now_tick = now_ms / TICK_MS;
+        let tick = self.next_occupied().filter(|tick| *tick <= now_tick);
+        self.tick = tick.unwrap_or(self.tick.max(now_tick));
+        let tick = tick?;
+        let bucket = bucket_of(tick);
+        self.occupied[bucket / 64] &= !(1 << (bucket % 64));
+        Some((tick, std::mem::take(&mut self.wheel[bucket])))
+    }
+
+    fn next_occupied(&self) -> Option<u64> {
+        let mut ahead = 1;
+        while ahead < WHEEL_TICKS as u64 {
+            let tick = self.tick + ahead;
+            let bucket = bucket_of(tick);
+            let word = self.occupied[bucket / 64] >> (bucket % 64);
+            if word != 0 {
+                let found = ahead + u64::from(word.trailing_zeros());
+                return (found < WHEEL_TICKS as u64).then_some(self.tick + found);
+            }
+            ahead += 64 - (bucket % 64) as u64;
+        }
+        None
+    }
+
+    /// When something is next due.
+    pub(crate) fn next_ms(&self) -> Option<u64> {
+        let wheel = self.next_occupied().map(|tick| tick * TICK_MS);
+        let heap = self.heap.peek().map(|Reverse((at_ms, _))| *at_ms);
+        wheel.into_iter().chain(heap).min()
+    }
+}
+
+fn bucket_of(tick: u64) -> usize {
+    // The remainder is below WHEEL_TICKS.
+    usize::try_from(tick % WHEEL_TICKS as u64).unwrap_or_default()
+}
+
+impl Core {
+    /// Looks at a connection again at `at_ms`, or earlier if that was said before.
+    pub(crate) fn schedule_check(&mut self, slot: u32, at_ms: u64) {
+        let Some(place) = self.slots.get_mut(slot as usize) else { return };
+        let Some(connection) = &mut place.connection else { return };
+        let tick = at_ms.div_ceil(TICK_MS);
+        if connection.timer_tick > self.timers.tick && connection.timer_tick <= tick {
+            return;
+        }
+        connection.timer_tick = self.timers.enter(at_ms, slot, place.generation);
+    }
+
+    pub(crate) fn wake_place(&mut self, door: DoorId, room: &Arc<str>, at_ms: u64) {
+        self.timers.set(at_ms, Due::Place(door.0, Arc::clone(room)));
+    }
+
+    /// Looks at every connection whose time has come. Returns what else is due, one at a time, for the shard to deal with.
+    pub(crate) fn advance(&mut self) -> Option<Due> {
+        while let Some((tick, entries)) = self.timers.next_bucket(self.now.ms) {
+            for (slot, generation) in entries {
+                let place = self.slots.get(slot as usize);
+                let counts = place.is_some_and(|place| {
+                    place.generation == generation
+                        && place.connection.as_ref().is_some_and(|connection| connection.timer_tick == tick)
+                });
+                if counts {
+                    self.check(slot);
+                }
+            }
+        }
+        self.timers.pop(self.now.ms)
+    }
+
+    fn check(&mut self, slot: u32) {
+        let now_ms = self.now.ms;
+        let heartbeat = self.limits.heartbeat;
+        let mut transmit = std::mem::take(&mut self.transmit);
+        let Some(connection) = self.at_mut(slot) else { return };
+        let check = match connection.gone {
+            Some(_) if connection.session.is_over() || connection.ended => Check::Expired(Expiry::Close),
+            _ if connection.ended => Check::Expired(Expiry::Close),
+            _ => connection.session.check(now_ms, &heartbeat, &mut transmit),
+        };
+        self.transmit = transmit;
+        self.flush_transmit(slot);
+        match check {
+            Check::Again { at_ms } => self.schedule_check(slot, at_ms),
+            Check::Expired(Expiry::InflaterStall) => {
+                self.counters.misbehaved += 1;
+                self.cut_off(slot, CloseCode::POLICY_VIOLATION, "");
+            }
+            Check::Expired(Expiry::Heartbeat) => {
+                self.counters.heartbeat_timeouts += 1;
+                self.expire(slot, Gone::HeartbeatTimeout);
+            }
+            Check::Expired(Expiry::Close) => self.expire(slot, Gone::Lost),
+        }
+    }
+
+    /// The connection's time is up: what it was still to be sent is dropped.
+    fn expire(&mut self, slot: u32, gone: Gone) {
+        if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        {
+            connection.session.abandon(&mut self.inflaters);
+            connection.outbox.clear(&mut self.log);
+            connection.leftover = None;
+            connection.blocked = false;
+        }
+        self.account(slot);
+        self.depart(slot, gone);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_come_up_in_their_tick_and_not_before() {
+        let mut timers = Timers::new();
+        timers.start(1_000_000);
+        for (slot, after) in [(1, 0), (2, 64), (3, 1_000), (4, 25_000), (5, 60_000)] {
+            timers.enter(1_000_000 + after, slot, 0);
+        }
+        let mut seen = Vec::new();
+        for step in 0..1_000u64 {
+            let now_ms = 1_000_000 + step * 50;
+            while let Some((_, entries)) = timers.next_bucket(now_ms) {
+                seen.extend(entries.into_iter().map(|(slot, _)| (slot, now_ms - 1_000_000)));
+            }
+        }
+        let slots: Vec<_> = seen.iter().map(|(slot, _)| *slot).collect();
+        assert_eq!(slots, [1, 2, 3, 4, 5]);
+        for ((_, seen_at), due) in seen.iter().zip([0, 64, 1_000, 25_000, 32_000]) {
+            assert!(*seen_at >= due && *seen_at <= due + 2 * TICK_MS + 50, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn the_next_time_is_known() {
+        let mut timers = Timers::new();
+        timers.start(64_000);
+        assert_eq!(timers.next_ms(), None);
+        timers.enter(70_000, 1, 0);
+        let next = timers.next_ms().expect("one");
+        assert!((70_000..70_000 + TICK_MS).contains(&next), "{next}");
+        timers.set(65_000, Due::Batch(SocketId { shard: crate::ids::ShardId(0), slot: 0, generation: 0 }));
+        assert_eq!(timers.next_ms(), Some(65_000));
+        assert_eq!(timers.pop(64_999), None);
+        assert!(timers.pop(65_000).is_some());
+    }
+}

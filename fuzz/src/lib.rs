@@ -1,0 +1,18 @@
+//! Fuzz targets: plain functions that take any bytes and panic when an invariant does not hold.
+//!
+//! A new one is a function and a line in [`TARGETS`]; its seeds lie in `fuzz/corpus/<name>/`.
+
+mod driver;
+mod handshake;
+mod input;
+mod websocket;
+
+pub use driver::{Failure, Mutator, corpus, run_one};
+pub use handshake::handshake;
+pub use websocket::{frames, messages};
+
+/// A target's name and function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[("handshake", handshake), ("frames", frames), ("messages", messages)];

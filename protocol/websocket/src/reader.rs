@@ -1,0 +1,359 @@
+//! What arrives on one connection: frames, and the messages they make.
+
+mod partial;
+
+use partial::{Compression, Frame, Message, Partial};
+
+use crate::close::{CloseCode, parse_close};
+use crate::deflate::{DeflateParameters, INFLATER_BYTES, Inflater, InflaterPool};
+use crate::frame::{Expected, HEADER_BYTES_MAX, Header, Opcode, Role};
+use crate::mask::unmask;
+use crate::message::{Body, Payload, Text};
+use crate::misbehaved::Misbehaved;
+use crate::utf8;
+
+/// Reads one connection's frames. It holds no heap between messages (unless a context takeover is negotiated) and is
+/// 40 bytes itself.
+///
+/// After an error it must not be read again; [`Reader::release`] ends it in every case.
+#[derive(Debug)]
+pub struct Reader {
+    partial: Option<Box<Partial>>,
+    /// With a context takeover by the peer: the inflater between two messages.
+    context: Option<Inflater>,
+    header: [u8; HEADER_BYTES_MAX],
+    header_len: u8,
+    role: Role,
+    deflate: bool,
+    takeover: bool,
+}
+
+/// What a read may use.
+#[derive(Debug)]
+pub struct ReadContext<'p> {
+    /// The largest message, after inflating.
+    pub message_limit_bytes: usize,
+    /// The inflaters of this shard.
+    pub inflaters: &'p mut InflaterPool,
+    /// Bytes that may still be inflated in this turn; counted down.
+    pub inflate_budget_bytes: usize,
+}
+
+/// What was found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Read<'a> {
+    /// The input is consumed and nothing is complete yet.
+    NeedMore,
+    /// A text message.
+    Text(Text<'a>),
+    /// A binary message.
+    Binary(Payload<'a>),
+    /// To be answered by a Pong with the same payload.
+    Ping(Payload<'a>),
+    /// Answers a Ping or comes unasked.
+    Pong(Payload<'a>),
+    /// The peer closes, with or without a code and a reason. Nothing after it counts.
+    Close(Option<(CloseCode, Text<'a>)>),
+    /// The turn's inflate budget is used up: call again with the rest of the input next turn, even if it is empty.
+    Yield,
+    /// Every inflater of the pool is borrowed: call again with the rest of the input later, even if it is empty.
+    NoInflater,
+}
+
+/// What one step of a read came to.
+enum Step {
+    Continue,
+    Stop(Read<'static>),
+    /// A frame lies whole in the input: its payload's place.
+    Lend {
+        opcode: Opcode,
+        mask: Option<[u8; 4]>,
+        length: usize,
+    },
+}
+
+impl Reader {
+    /// A reader for our `role`. With a context takeover negotiated for what the peer sends, reserve it first
+    /// ([`InflaterPool::reserve_context`]); `release` gives it back.
+    #[must_use]
+    pub fn new(role: Role, deflate: Option<&DeflateParameters>) -> Self {
+        Self {
+            partial: None,
+            context: None,
+            header: [0; HEADER_BYTES_MAX],
+            header_len: 0,
+            role,
+            deflate: deflate.is_some(),
+            takeover: deflate.is_some_and(|deflate| deflate.peer_context_takeover(role)),
+        }
+    }
+
+    /// Takes bytes from the front of `input` until one event is complete: how many bytes were taken, and the event. Call
+    /// it until it says [`Read::NeedMore`] or the input is used up. Payloads are unmasked in place; a message that lies
+    /// whole in one uncompressed frame is lent without a copy.
+    #[inline]
+    pub fn read<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        cx: &mut ReadContext<'_>,
+    ) -> Result<(usize, Read<'a>), Misbehaved> {
+        if self.partial.is_none()
+            && self.header_len == 0
+            && let Some((start, end)) = self.small_message(input, cx.message_limit_bytes)
+        {
+            // `small_message` has seen that start <= end <= input.len().
+            let (header, payload) = input[..end].split_at_mut(start);
+            if let [_, _, a, b, c, d] = *header {
+                unmask(payload, [a, b, c, d], 0);
+            }
+            let text = header[0] & 0xF == Opcode::Text as u8;
+            return Ok((end, if text { lend_text(payload)? } else { lend(payload) }));
+        }
+        self.read_any(input, cx)
+    }
+
+    /// A data message is unfinished: at least its first header has arrived.
+    #[must_use]
+    pub fn in_message(&self) -> bool {
+        self.partial.as_ref().is_some_and(|partial| partial.message.is_some())
+    }
+
+    /// Nothing at all is unfinished, not even a header.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.partial.is_none() && self.header_len == 0
+    }
+
+    /// Heap held: capacity of what is unfinished, and [`INFLATER_BYTES`] for an inflater.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let context = if self.context.is_some() { INFLATER_BYTES } else { 0 };
+        let Some(partial) = &self.partial else { return context };
+        let message = partial.message.as_ref().map_or(0, |message| {
+            let inflater =
+                if let Compression::Inflating(_) = message.compression { INFLATER_BYTES } else { 0 };
+            message.body.capacity() + inflater
+        });
+        context + size_of::<Partial>() + partial.control.capacity() + message
+    }
+
+    /// A compressed message has begun and keeps an inflater until it ends.
+    #[must_use]
+    pub fn holds_inflater(&self) -> bool {
+        let message = self.partial.as_ref().and_then(|partial| partial.message.as_ref());
+        message.is_some_and(|message| matches!(message.compression, Compression::Inflating(_)))
+    }
+
+    /// The size that an unfinished text message is known to have at least, 0 where there is none. For those who allow text
+    /// less than binary messages.
+    #[must_use]
+    pub fn unfinished_text_bytes(&self) -> u64 {
+        let Some(partial) = &self.partial else { return 0 };
+        let Some(Message { body: body @ Body::Text { .. }, compression }) = &partial.message else {
+            return 0;
+        };
+        let announced = match (&partial.frame, compression) {
+            (Some(frame), Compression::None) if !frame.opcode.is_control() => frame.remaining,
+            _ => 0,
+        };
+        announced.saturating_add(body.len() as u64)
+    }
+
+    /// Ends the reader: a borrowed inflater and a reserved context go back to the pool.
+    pub fn release(mut self, pool: &mut InflaterPool) {
+        let message = self.partial.take().and_then(|partial| partial.message);
+        if self.takeover {
+            pool.release_context();
+        } else if let Some(Message { compression: Compression::Inflating(inflating), .. }) = message {
+            pool.give_back(inflating.into_inflater());
+        }
+    }
+
+    /// Where the payload of a small whole message at the front of the input starts and ends. It only says no to what the
+    /// long way reads as well, or refuses.
+    #[inline]
+    fn small_message(&self, input: &[u8], limit: usize) -> Option<(usize, usize)> {
+        let &[first, second, ..] = input else { return None };
+        let (masked, start) = match self.role {
+            Role::Server => (0x80, 6),
+            Role::Client => (0, 2),
+        };
+        let length = usize::from(second ^ masked);
+        let end = start + length;
+        let whole = (first == 0x81 || first == 0x82) && length < 126 && length <= limit && end <= input.len();
+        whole.then_some((start, end))
+    }
+
+    fn read_any<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        cx: &mut ReadContext<'_>,
+    ) -> Result<(usize, Read<'a>), Misbehaved> {
+        let mut taken = 0;
+        loop {
+            let rest = input.get_mut(taken..).unwrap_or_default();
+            let in_frame = self.partial.as_ref().is_some_and(|partial| partial.frame.is_some());
+            let (more, step) =
+                if in_frame { self.continue_frame(rest, cx)? } else { self.begin_frame(rest, cx)? };
+            taken += more;
+            match step {
+                Step::Continue => {}
+                Step::Stop(read) => return Ok((taken, read)),
+                Step::Lend { opcode, mask, length } => {
+                    let payload = input.get_mut(taken..taken + length).unwrap_or_default();
+                    if let Some(mask) = mask {
+                        unmask(payload, mask, 0);
+                    }
+                    let read = match opcode {
+                        Opcode::Text => lend_text(payload)?,
+                        Opcode::Binary | Opcode::Continuation => lend(payload),
+                        Opcode::Close | Opcode::Ping | Opcode::Pong => {
+                            control(opcode, Payload::Borrowed(payload))?
+                        }
+                    };
+                    return Ok((taken + length, read));
+                }
+            }
+        }
+    }
+
+    /// Reads a header. A frame that is whole in the input and needs no assembly is lent; else it becomes the partial one.
+    fn begin_frame(&mut self, input: &[u8], cx: &ReadContext<'_>) -> Result<(usize, Step), Misbehaved> {
+        let Some((header, taken)) = self.take_header(input)? else {
+            return Ok((input.len(), Step::Stop(Read::NeedMore)));
+        };
+        let Header { opcode, fin, rsv1, payload_len, mask } = header;
+        let message = self.partial.as_ref().and_then(|partial| partial.message.as_ref());
+        let compressed =
+            rsv1 || message.is_some_and(|message| !matches!(message.compression, Compression::None));
+        if !opcode.is_control() && !compressed {
+            let size_bytes =
+                payload_len.saturating_add(message.map_or(0, |message| message.body.len()) as u64);
+            if size_bytes > cx.message_limit_bytes as u64 {
+                return Err(Misbehaved::TooBig { size_bytes, limit_bytes: cx.message_limit_bytes });
+            }
+        }
+        let alone = opcode.is_control() || (fin && !rsv1 && opcode != Opcode::Continuation);
+        if alone && payload_len <= (input.len() - taken) as u64 {
+            return Ok((taken, Step::Lend { opcode, mask, length: payload_len as usize }));
+        }
+        let partial = self.partial.get_or_insert_default();
+        let compression = if rsv1 { Compression::Waiting } else { Compression::None };
+        match opcode {
+            Opcode::Text => partial.message = Some(Message { body: Body::text(), compression }),
+            Opcode::Binary => partial.message = Some(Message { body: Body::Binary(Vec::new()), compression }),
+            _ => {}
+        }
+        partial.frame = Some(Frame { opcode, fin, remaining: payload_len, mask, phase: 0 });
+        Ok((taken, Step::Continue))
+    }
+
+    /// A header from what is kept and the input, and how much of the input it took; or keeps the input.
+    fn take_header(&mut self, input: &[u8]) -> Result<Option<(Header, usize)>, Misbehaved> {
+        let expected = Expected { role: self.role, deflate: self.deflate, in_message: self.in_message() };
+        let kept = usize::from(self.header_len);
+        if kept == 0
+            && let Some(found) = Header::parse(input, expected)?
+        {
+            return Ok(Some(found));
+        }
+        let room = self.header.get_mut(kept..).unwrap_or_default();
+        let more = room.len().min(input.len());
+        room[..more].copy_from_slice(&input[..more]);
+        if let Some((header, length)) = Header::parse(&self.header[..kept + more], expected)? {
+            self.header_len = 0;
+            return Ok(Some((header, length - kept)));
+        }
+        // An incomplete header is shorter than the longest, so it fits.
+        self.header_len = (kept + more) as u8;
+        Ok(None)
+    }
+
+    /// Carries on with a frame whose header has arrived.
+    fn continue_frame(
+        &mut self,
+        input: &mut [u8],
+        cx: &mut ReadContext<'_>,
+    ) -> Result<(usize, Step), Misbehaved> {
+        let Some(partial) = self.partial.as_deref_mut() else { return Ok((0, Step::Continue)) };
+        let Partial { frame: Some(frame), message, control: control_payload } = partial else {
+            return Ok((0, Step::Continue));
+        };
+        if frame.opcode.is_control() {
+            let taken = frame.take(input);
+            control_payload.extend_from_slice(taken);
+            let taken = taken.len();
+            if frame.remaining > 0 {
+                return Ok((taken, Step::Stop(Read::NeedMore)));
+            }
+            let (opcode, payload) = (frame.opcode, std::mem::take(control_payload));
+            partial.frame = None;
+            if partial.message.is_none() {
+                self.partial = None;
+            }
+            return Ok((taken, Step::Stop(control(opcode, Payload::Owned(payload))?)));
+        }
+        let Some(message) = message else { return Ok((0, Step::Continue)) };
+        let taken = if let Compression::None = message.compression {
+            let size = frame.fin.then(|| message.body.len() + frame.remaining as usize);
+            let taken = frame.take(input);
+            message.body.push(taken, size)?;
+            taken.len()
+        } else {
+            match message.inflate(frame, input, self.takeover, &mut self.context, cx)? {
+                (taken, Some(stop)) => return Ok((taken, Step::Stop(stop))),
+                (taken, None) => taken,
+            }
+        };
+        if frame.remaining > 0 {
+            return Ok((taken, Step::Stop(Read::NeedMore)));
+        }
+        let fin = frame.fin;
+        partial.frame = None;
+        if !fin {
+            return Ok((taken, Step::Continue));
+        }
+        let message = self.partial.take().and_then(|partial| partial.message);
+        let Some(message) = message else { return Ok((taken, Step::Continue)) };
+        Ok((taken, Step::Stop(self.finish(message, cx)?)))
+    }
+
+    fn finish(&mut self, message: Message, cx: &mut ReadContext<'_>) -> Result<Read<'static>, Misbehaved> {
+        if let Compression::Inflating(inflating) = message.compression {
+            if self.takeover {
+                self.context = Some(inflating.into_inflater());
+            } else {
+                cx.inflaters.give_back(inflating.into_inflater());
+            }
+        }
+        match message.body {
+            Body::Binary(bytes) => Ok(Read::Binary(Payload::Owned(bytes))),
+            Body::Text { text, pending } if pending.is_empty() => Ok(Read::Text(Text::Owned(text))),
+            Body::Text { .. } => Err(Misbehaved::TextNotUtf8),
+        }
+    }
+}
+
+#[inline]
+fn lend_text(payload: &[u8]) -> Result<Read<'_>, Misbehaved> {
+    match utf8::checked(payload) {
+        Some(text) => Ok(Read::Text(Text::Borrowed(text))),
+        None => Err(Misbehaved::TextNotUtf8),
+    }
+}
+
+#[inline]
+fn lend(payload: &[u8]) -> Read<'_> {
+    Read::Binary(Payload::Borrowed(payload))
+}
+
+fn control(opcode: Opcode, payload: Payload<'_>) -> Result<Read<'_>, Misbehaved> {
+    Ok(match opcode {
+        Opcode::Ping => Read::Ping(payload),
+        Opcode::Pong => Read::Pong(payload),
+        _ => Read::Close(parse_close(payload)?),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! What tests talk with: peers that are simple enough to be right by reading them.
+
+pub mod blocking;
