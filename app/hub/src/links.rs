@@ -265,7 +265,9 @@ impl<T: Transport> Links<T> {
         let Some(link) = self.links[index].as_mut().filter(|link| link.socket.is_none()) else { return };
         loop {
             match link.transport.receive(&mut self.buffer) {
-                Ok(bytes) if bytes > 0 && link.lingered_bytes < LINGER_BYTES_MAX => link.lingered_bytes += bytes,
+                Ok(bytes) if bytes > 0 && link.lingered_bytes < LINGER_BYTES_MAX => {
+                    link.lingered_bytes += bytes
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(_) | Err(_) => return self.remove(index),

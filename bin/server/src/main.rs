@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod log;
+mod pages;
 mod serve;
 
 use std::io::{self, Write};

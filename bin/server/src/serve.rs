@@ -1,9 +1,129 @@
 //! `fanfare serve`: the wiring of doors, kits and shards.
 
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use fanfare_driver::{DoorSpec, Options, Server, Stopped};
+use fanfare_hub::{Door, Heartbeat, Limits};
+use fanfare_kits::{Binary, Chat, Echo};
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::config::Settings;
+use crate::pages;
+
+/// How often it is looked whether a shard has ended by itself.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Serves until it is told to end; what was accepted is delivered before it returns.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
-    tracing::info!(host = settings.host, port = settings.port, "starting");
-    anyhow::bail!("this build holds the configuration only: there is nothing to serve yet")
+    let server = Server::start(options(settings)?)?;
+    let address = server.address();
+    tracing::info!(%address, shards = settings.shards, url = %url(address), "listening");
+    tracing::info!("no authentication is set up: everybody is a guest under the name they choose");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let told = runtime.block_on(told_to_end(&server))?;
+    if let Some(name) = told {
+        let within = Duration::from_secs(settings.drain_seconds);
+        tracing::info!(
+            signal = name,
+            within_seconds = settings.drain_seconds,
+            "going down: clients are told to reconnect"
+        );
+        server.drain(within);
+    }
+    // A second signal means now.
+    std::thread::spawn(move || {
+        let again = runtime.block_on(async {
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            interrupt.recv().await;
+            Ok::<_, std::io::Error>(())
+        });
+        if again.is_ok() {
+            std::process::exit(130);
+        }
+    });
+    match server.wait() {
+        Stopped::Drained => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        Stopped::Failed => anyhow::bail!("a shard ended by itself; the log above says why"),
+    }
+}
+
+/// Waits for a signal; `None` where a shard has ended before one came.
+async fn told_to_end(server: &Server) -> anyhow::Result<Option<&'static str>> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM could not be listened for")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT could not be listened for")?;
+    let mut watch = tokio::time::interval(WATCH_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(Some("SIGTERM")),
+            _ = interrupt.recv() => return Ok(Some("SIGINT")),
+            _ = watch.tick() => if server.is_finished() { return Ok(None) },
+        }
+    }
+}
+
+fn options(settings: &Settings) -> anyhow::Result<Options> {
+    let address = (settings.host.as_str(), settings.port)
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next())
+        .with_context(|| {
+            format!("host: {:?} is no address and no name that resolves to one", settings.host)
+        })?;
+    Ok(Options {
+        address,
+        shards: u16::try_from(settings.shards).unwrap_or(u16::MAX),
+        limits: limits(settings),
+        doors: doors(settings),
+        pages: Arc::new(pages::find),
+        compression: settings.compression,
+        handshake_timeout: Duration::from_millis(settings.handshake_timeout_ms),
+        connections: size(settings.connections),
+        connections_per_address: size(settings.connections_per_address),
+    })
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        heartbeat: Heartbeat {
+            interval_ms: settings.heartbeat_interval_ms,
+            timeout_ms: settings.heartbeat_timeout_ms,
+        },
+        rooms_per_connection: size(settings.rooms_per_connection),
+        outbox_bytes: size(settings.outbox_limit),
+        memory_budget_bytes: size(settings.memory_budget),
+        compression_threshold_bytes: size(settings.compression_threshold),
+    }
+}
+
+/// Every kit that is mounted, by its path.
+fn doors(settings: &Settings) -> Vec<DoorSpec> {
+    let text = size(settings.message_limit);
+    let binary = size(settings.binary_message_limit);
+    let echo = size(settings.echo_message_limit);
+    let door =
+        |path: &str, make: Arc<dyn Fn() -> Door + Send + Sync>| DoorSpec { path: path.to_owned(), make };
+    vec![
+        door("/echo", Arc::new(move || Echo::door(echo))),
+        door("/chat", Arc::new(move || Chat::door(text, binary))),
+        door("/binary", Arc::new(move || Binary::door(text, binary))),
+    ]
+}
+
+/// Where a browser on this machine finds the server.
+fn url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
+    }
+}
+
+fn size(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
 }

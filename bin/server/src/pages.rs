@@ -1,0 +1,103 @@
+//! The web pages, embedded: `web/pages` at `/`, the JavaScript client at `/client/`.
+
+use bytes::Bytes;
+use fanfare_driver::Asset;
+use hyper::StatusCode;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+#[derive(RustEmbed)]
+#[folder = "../../web"]
+#[include = "pages/**"]
+#[include = "client/*.js"]
+struct Web;
+
+/// Nothing but our own modules and styles runs; pictures may come from the page's own memory.
+const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; \
+                      script-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; \
+                      frame-ancestors 'self'";
+
+/// Finds the page, or the part of one, that stands at a path.
+pub(crate) fn find(path: &str) -> Option<Asset> {
+    let path = path.strip_prefix('/')?;
+    if let Some(file) = Web::get(&file_name(path)) {
+        return Some(asset(path, file));
+    }
+    let is_folder = !path.is_empty() && Web::get(&format!("pages/{path}/index.html")).is_some();
+    is_folder.then(|| redirect(path)).flatten()
+}
+
+fn file_name(path: &str) -> String {
+    let index = if path.is_empty() || path.ends_with('/') { "index.html" } else { "" };
+    if path.starts_with("client/") { format!("{path}{index}") } else { format!("pages/{path}{index}") }
+}
+
+fn asset(path: &str, file: EmbeddedFile) -> Asset {
+    let content_type = match path.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        None | Some(_) => "text/html; charset=utf-8",
+    };
+    let fixed = |name: HeaderName, value: &'static str| (name, HeaderValue::from_static(value));
+    Asset {
+        content_type,
+        bytes: Bytes::from(file.data.into_owned()),
+        headers: vec![
+            fixed(CONTENT_SECURITY_POLICY, POLICY),
+            fixed(X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            fixed(REFERRER_POLICY, "no-referrer"),
+            // A new server has new pages: ask each time.
+            fixed(CACHE_CONTROL, "no-cache"),
+        ],
+        status: StatusCode::OK,
+    }
+}
+
+/// A page's own links are relative to its folder, so the folder's name alone is not enough.
+fn redirect(path: &str) -> Option<Asset> {
+    let to = HeaderValue::try_from(format!("/{path}/")).ok()?;
+    Some(Asset {
+        content_type: "text/plain; charset=utf-8",
+        bytes: Bytes::new(),
+        headers: vec![(LOCATION, to)],
+        status: StatusCode::PERMANENT_REDIRECT,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_and_what_they_need_are_there() {
+        for (path, content_type) in [
+            ("/", "text/html; charset=utf-8"),
+            ("/chat/", "text/html; charset=utf-8"),
+            ("/chat/app.js", "text/javascript; charset=utf-8"),
+            ("/shared/base.css", "text/css; charset=utf-8"),
+            ("/client/fanfare.js", "text/javascript; charset=utf-8"),
+        ] {
+            let asset = find(path).expect(path);
+            assert_eq!((asset.status, asset.content_type), (StatusCode::OK, content_type), "{path}");
+            assert!(!asset.bytes.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_folder_leads_to_its_page_and_nothing_else_is_there() {
+        assert_eq!(
+            find("/chat").expect("a redirect").headers,
+            [(LOCATION, HeaderValue::from_static("/chat/"))]
+        );
+        for path in
+            ["/nothing", "/../Cargo.toml", "/pages/index.html", "/client/package.json", "", "/client/"]
+        {
+            assert!(find(path).is_none(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The core loop: one turn after another, each for everything that is ready.
+//!
+//! An edge-triggered poller of our own stands inside tokio's, which therefore wakes us once for a whole turn of sockets. A
+//! turn reads, handles, and sends once a connection; see [`Links`] for its rules.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use fanfare_hub::{Arrival, DoorId, Links, Now, Readiness, Shard, ShardId, Token};
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Registry};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+
+use crate::mailbox::{Mail, Mailboxes};
+use crate::transport::Socket;
+
+/// Events taken from the poller at once; where there are more, the next turn takes them.
+const EVENTS_PER_TURN: usize = 1024;
+
+/// The poller's own number for its waker.
+pub(crate) const WAKER: mio::Token = mio::Token(usize::MAX);
+
+/// How long after the drain's time whoever is still there is cut.
+const DRAIN_GRACE_MS: u64 = 5_000;
+
+/// An upgraded socket on its way into the loop, with the bytes that came with its request.
+pub(crate) struct Newcomer {
+    pub(crate) door: DoorId,
+    pub(crate) arrival: Arrival,
+    pub(crate) socket: Socket,
+    pub(crate) early: Vec<u8>,
+}
+
+/// Where tasks of this thread leave newcomers.
+#[derive(Default)]
+pub(crate) struct Entrance {
+    newcomers: RefCell<Vec<Newcomer>>,
+    notify: Notify,
+}
+
+impl Entrance {
+    pub(crate) fn enter(&self, newcomer: Newcomer) {
+        self.newcomers.borrow_mut().push(newcomer);
+        self.notify.notify_one();
+    }
+}
+
+/// The server's clock: one start for all shards.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(pub(crate) Instant);
+
+impl Clock {
+    pub(crate) fn now(self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { ms: millis(self.0.elapsed()), unix_ms: millis(unix) }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A shard, its sockets and its poller.
+pub(crate) struct CoreLoop {
+    pub(crate) id: ShardId,
+    pub(crate) shard: Shard,
+    pub(crate) clock: Clock,
+    pub(crate) mailboxes: Arc<Mailboxes>,
+    pub(crate) entrance: Rc<Entrance>,
+    /// Told when the drain begins, for whoever accepts.
+    pub(crate) draining: Rc<Notify>,
+    /// Shards that still have connections while the server drains.
+    pub(crate) busy_shards: Arc<AtomicUsize>,
+    pub(crate) links: Links<Socket>,
+    pub(crate) drain: Option<Drain>,
+}
+
+/// A drain that has begun.
+pub(crate) struct Drain {
+    cut_at_ms: u64,
+    counted: bool,
+}
+
+impl CoreLoop {
+    /// Runs until the server has drained or is stopped.
+    ///
+    /// # Errors
+    /// Where the poller fails, which it does not while the process has its descriptors.
+    pub(crate) async fn run(mut self, poll: Poll) -> io::Result<()> {
+        let registry = poll.registry().try_clone()?;
+        #[expect(
+            deprecated,
+            reason = "`register` is unsafe for descriptors that are lent; `Poll` owns its own and never gives it up"
+        )]
+        let mut poll = AsyncFd::new(poll)?;
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        let far = tokio::time::Instant::now() + Duration::from_secs(86_400);
+        let sleep = tokio::time::sleep_until(far);
+        tokio::pin!(sleep);
+        let mut sleeps_until_ms = u64::MAX;
+        loop {
+            poll.get_mut().poll(&mut events, Some(Duration::ZERO))?;
+            let now = self.clock.now();
+            if self.turn(&events, &registry, now) {
+                return Ok(());
+            }
+            if self.links.has_carry_over() || events.iter().count() == EVENTS_PER_TURN {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let wake_at_ms = self.wake_at_ms();
+            if wake_at_ms != sleeps_until_ms {
+                sleeps_until_ms = wake_at_ms;
+                let wait =
+                    Duration::from_millis(wake_at_ms.saturating_sub(now.ms)).min(Duration::from_secs(3_600));
+                sleep.as_mut().reset(tokio::time::Instant::now() + wait);
+            }
+            tokio::select! {
+                ready = poll.readable() => ready?.clear_ready(),
+                () = self.entrance.notify.notified() => {}
+                () = &mut sleep => sleeps_until_ms = u64::MAX,
+            }
+        }
+    }
+
+    fn wake_at_ms(&self) -> u64 {
+        let drain = self.drain.as_ref().map(|drain| drain.cut_at_ms);
+        let times = self.shard.wake_at_ms().into_iter().chain(self.links.wake_at_ms()).chain(drain);
+        times.min().unwrap_or(u64::MAX)
+    }
+
+    /// One turn. Says whether it was the last.
+    fn turn(&mut self, events: &Events, registry: &Registry, now: Now) -> bool {
+        self.shard.begin_turn(now);
+        self.shard.set_relay_bytes(self.mailboxes.under_way(self.id));
+        self.links.read_carry_over(&mut self.shard);
+        for event in events.iter().filter(|event| event.token() != WAKER) {
+            self.links.ready(&mut self.shard, Token(event.token().0), readiness(event));
+        }
+        self.let_in(registry);
+        let stopped = self.read_mail();
+        for (_, mut socket) in self.links.finish_turn(&mut self.shard, now.ms) {
+            // A socket that is dropped leaves the poller by itself; this one may still be known to it by its number.
+            let _ = registry.deregister(&mut socket.stream);
+        }
+        for to in self.mailboxes.shards() {
+            if let Some((envelopes, bytes)) = self.shard.take_envelopes(to) {
+                self.mailboxes.send(self.id, to, envelopes, bytes);
+            }
+        }
+        stopped || self.is_drained(now)
+    }
+
+    fn let_in(&mut self, registry: &Registry) {
+        let newcomers = self.entrance.newcomers.take();
+        for Newcomer { door, arrival, socket, mut early } in newcomers {
+            let token = self.links.insert(&mut self.shard, door, &arrival, socket, &mut early);
+            let Some(socket) = self.links.transport(token) else { continue };
+            let both = Interest::READABLE | Interest::WRITABLE;
+            if let Err(error) = registry.register(&mut socket.stream, mio::Token(token.0), both) {
+                tracing::error!(%error, "a socket could not be registered with the poller");
+            }
+        }
+    }
+
+    fn read_mail(&mut self) -> bool {
+        for mail in self.mailboxes.take(self.id) {
+            match mail {
+                Mail::Envelopes(from, envelopes, bytes) => {
+                    self.shard.deliver(envelopes);
+                    self.mailboxes.handled(from, bytes);
+                }
+                Mail::Drain { within_ms } => {
+                    self.shard.drain(within_ms);
+                    self.draining.notify_waiters();
+                    let cut_at_ms = self.clock.now().ms + within_ms + DRAIN_GRACE_MS;
+                    self.drain = Some(Drain { cut_at_ms, counted: false });
+                }
+                Mail::Stop => return true,
+            }
+        }
+        false
+    }
+
+    /// Whether a drain is over: no shard has anybody left, or its time is up. A shard that is empty goes on carrying
+    /// envelopes for the others until then.
+    fn is_drained(&mut self, now: Now) -> bool {
+        let Some(drain) = &mut self.drain else { return false };
+        if now.ms >= drain.cut_at_ms {
+            return true;
+        }
+        if !drain.counted && self.links.is_empty() && self.entrance.newcomers.borrow().is_empty() {
+            drain.counted = true;
+            if self.busy_shards.fetch_sub(1, Ordering::AcqRel) == 1 {
+                for shard in self.mailboxes.shards() {
+                    self.mailboxes.wake(shard);
+                }
+            }
+        }
+        self.busy_shards.load(Ordering::Acquire) == 0
+    }
+}
+
+fn readiness(event: &Event) -> Readiness {
+    Readiness {
+        readable: event.is_readable(),
+        writable: event.is_writable(),
+        read_closed: event.is_read_closed() || event.is_error(),
+    }
+}

@@ -1,0 +1,16 @@
+//! The only place with sockets: listeners, HTTP, and one core loop a shard.
+//!
+//! [`Server::start`] starts a thread for each shard. A thread runs a tokio runtime of its own for what is rare (accepting,
+//! HTTP, handshakes) and the core loop for what is not: after the upgrade the socket moves into the loop, which reads,
+//! handles and writes whole turns at a time ([`fanfare_hub::Links`]).
+
+mod admission;
+mod core_loop;
+mod http;
+mod listen;
+mod mailbox;
+mod server;
+mod transport;
+
+pub use http::Asset;
+pub use server::{DoorSpec, Options, Server, StartError, Stopped};

@@ -1,0 +1,98 @@
+//! The relay between the shards of one process: a mailbox a shard, in memory.
+//!
+//! Sending never blocks and never fails. What a sender has under way is counted, and the hub stops reading the connections
+//! that cause it when it is half of [`fanfare_hub::MAILBOX_BYTES_MAX`].
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use fanfare_hub::{Envelope, MAILBOX_BYTES_MAX, ShardId};
+use mio::Waker;
+
+/// Something for a shard from outside its thread.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// From another shard, with their cost in bytes.
+    Envelopes(ShardId, Vec<Envelope>, usize),
+    /// Send everybody away within this time.
+    Drain { within_ms: u64 },
+    /// Stop now.
+    Stop,
+}
+
+#[derive(Debug)]
+struct Mailbox {
+    mail: Mutex<Vec<Mail>>,
+    waker: Waker,
+}
+
+/// All mailboxes of a server.
+#[derive(Debug)]
+pub(crate) struct Mailboxes {
+    mailboxes: Vec<Mailbox>,
+    /// Bytes under way from each shard.
+    under_way: Vec<AtomicUsize>,
+}
+
+impl Mailboxes {
+    pub(crate) fn new(wakers: Vec<Waker>) -> Self {
+        let under_way = wakers.iter().map(|_| AtomicUsize::new(0)).collect();
+        let mailboxes = wakers.into_iter().map(|waker| Mailbox { mail: Mutex::default(), waker }).collect();
+        Self { mailboxes, under_way }
+    }
+
+    pub(crate) fn send(&self, from: ShardId, to: ShardId, envelopes: Vec<Envelope>, bytes: usize) {
+        if let Some(under_way) = self.under_way.get(usize::from(from.0)) {
+            under_way.fetch_add(bytes, Ordering::Relaxed);
+        }
+        self.put(to, Mail::Envelopes(from, envelopes, bytes));
+    }
+
+    pub(crate) fn put(&self, to: ShardId, mail: Mail) {
+        let Some(mailbox) = self.mailboxes.get(usize::from(to.0)) else { return };
+        let mut waiting = mailbox.mail.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = waiting.is_empty();
+        waiting.push(mail);
+        drop(waiting);
+        if first {
+            self.wake(to);
+        }
+    }
+
+    pub(crate) fn put_all(&self, mail: impl Fn() -> Mail) {
+        for shard in 0..u16::try_from(self.mailboxes.len()).unwrap_or(u16::MAX) {
+            self.put(ShardId(shard), mail());
+        }
+    }
+
+    pub(crate) fn wake(&self, shard: ShardId) {
+        let Some(mailbox) = self.mailboxes.get(usize::from(shard.0)) else { return };
+        if let Err(error) = mailbox.waker.wake() {
+            tracing::error!(%error, shard = shard.0, "a shard could not be woken");
+        }
+    }
+
+    pub(crate) fn take(&self, shard: ShardId) -> Vec<Mail> {
+        let mailbox = self.mailboxes.get(usize::from(shard.0));
+        let mail = mailbox.map(|mailbox| mailbox.mail.lock().unwrap_or_else(PoisonError::into_inner));
+        mail.map(|mut mail| std::mem::take(&mut *mail)).unwrap_or_default()
+    }
+
+    /// Envelopes of `from` have been handled. Wakes it where it may be waiting for that.
+    pub(crate) fn handled(&self, from: ShardId, bytes: usize) {
+        let Some(under_way) = self.under_way.get(usize::from(from.0)) else { return };
+        let before = under_way.fetch_sub(bytes, Ordering::Relaxed);
+        let resume_below = MAILBOX_BYTES_MAX / 4;
+        if before >= resume_below && before - bytes < resume_below {
+            self.wake(from);
+        }
+    }
+
+    pub(crate) fn under_way(&self, from: ShardId) -> usize {
+        self.under_way.get(usize::from(from.0)).map_or(0, |bytes| bytes.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        (0..u16::try_from(self.mailboxes.len()).unwrap_or(u16::MAX)).map(ShardId)
+    }
+}

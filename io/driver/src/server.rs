@@ -1,0 +1,279 @@
+//! A server: its threads, from the first bind to the last byte.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use fanfare_hub::{Door, Instance, Limits, Links, Shard, ShardId, ShardSetup};
+use mio::{Poll, Waker};
+use tokio::sync::Notify;
+use tokio::task::LocalSet;
+
+use crate::admission::{Admission, ConnectionLimits};
+use crate::core_loop::{Clock, CoreLoop, Entrance, WAKER};
+use crate::http::{Asset, Front, serve};
+use crate::listen::listeners;
+use crate::mailbox::{Mail, Mailboxes};
+
+/// How long the acceptor rests after an error that the next attempt would only repeat, such as no free descriptor.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// HTTP connections of one shard that are not upgraded yet; past it nothing is accepted until one is done.
+const HANDSHAKES_MAX: usize = 4_096;
+
+/// A door: its path, and how each shard makes the kit behind it.
+#[derive(Clone)]
+pub struct DoorSpec {
+    /// The path, such as `/chat`.
+    pub path: String,
+    /// Makes the kit for one shard.
+    pub make: Arc<dyn Fn() -> Door + Send + Sync>,
+}
+
+/// What a server is made of.
+pub struct Options {
+    /// Where to listen; port 0 is any free one.
+    pub address: SocketAddr,
+    /// Threads, each with its own loop.
+    pub shards: u16,
+    /// Limits of the hub; the memory budget is the whole server's.
+    pub limits: Limits,
+    /// The doors.
+    pub doors: Vec<DoorSpec>,
+    /// Finds the page for a path.
+    pub pages: Arc<dyn Fn(&str) -> Option<Asset> + Send + Sync>,
+    /// Whether permessage-deflate is agreed to.
+    pub compression: bool,
+    /// How long a handshake may take.
+    pub handshake_timeout: Duration,
+    /// Connections in all; 0 is unlimited.
+    pub connections: usize,
+    /// Connections from one address; 0 is unlimited.
+    pub connections_per_address: usize,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Somebody else listens there.
+    #[error("{0} is in use by another server; stop it, or choose another port (0 takes any free one)")]
+    AddressInUse(SocketAddr),
+    /// It may not listen there.
+    #[error("not allowed to listen on {0}; ports below 1024 need the right to it, others do not")]
+    NotAllowed(SocketAddr),
+    /// Anything else that the system refused.
+    #[error("could not listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// No thread, poller or descriptor was to be had.
+    #[error("could not start a shard: {0}")]
+    Shard(#[from] std::io::Error),
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Everybody was told and has gone.
+    Drained,
+    /// A shard ended by itself, which none should.
+    Failed,
+}
+
+/// A running server. Dropping it stops it at once.
+pub struct Server {
+    address: SocketAddr,
+    mailboxes: Arc<Mailboxes>,
+    ready: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Server {
+    /// Listens and starts a thread for each shard.
+    ///
+    /// # Errors
+    /// [`StartError`], with what to do about it.
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        let shards = options.shards.max(1);
+        let (listeners, address) =
+            listeners(options.address, shards).map_err(|error| StartError::of(options.address, error))?;
+        let polls = (0..shards).map(|_| Poll::new()).collect::<Result<Vec<_>, _>>()?;
+        let wakers =
+            polls.iter().map(|poll| Waker::new(poll.registry(), WAKER)).collect::<Result<Vec<_>, _>>()?;
+        let mailboxes = Arc::new(Mailboxes::new(wakers));
+        let ready = Arc::new(AtomicBool::new(true));
+        let limits =
+            ConnectionLimits { total: options.connections, per_address: options.connections_per_address };
+        let front = Arc::new(Front {
+            doors: options.doors.iter().map(|door| door.path.clone()).collect(),
+            pages: options.pages,
+            compression: options.compression,
+            handshake_timeout: options.handshake_timeout,
+            admission: Admission::new(limits),
+            ready: Arc::clone(&ready),
+        });
+        let clock = Clock(Instant::now());
+        let instance = instance();
+        let busy_shards = Arc::new(AtomicUsize::new(usize::from(shards)));
+        let mut threads = Vec::new();
+        for ((shard, listener), poll) in (0..shards).zip(listeners).zip(polls) {
+            let mut limits = options.limits.clone();
+            limits.memory_budget_bytes /= usize::from(shards);
+            let seed = u64::from_be_bytes(random_bytes()) | 1;
+            let thread = ShardThread {
+                setup: ShardSetup { shard: ShardId(shard), shards, instance, seed, limits },
+                doors: options.doors.clone(),
+                front: Arc::clone(&front),
+                mailboxes: Arc::clone(&mailboxes),
+                busy_shards: Arc::clone(&busy_shards),
+                clock,
+            };
+            let name = format!("shard-{shard}");
+            threads.push(std::thread::Builder::new().name(name).spawn(move || thread.run(listener, poll))?);
+        }
+        Ok(Self { address, mailboxes, ready, threads })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Begins to go down: not ready, no new connections, everybody told within `within`. [`Server::wait`] returns when it is
+    /// done.
+    pub fn drain(&self, within: Duration) {
+        self.ready.store(false, Ordering::Release);
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        self.mailboxes.put_all(|| Mail::Drain { within_ms });
+    }
+
+    /// Whether a shard has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.threads.iter().any(JoinHandle::is_finished)
+    }
+
+    /// Waits until the server is down.
+    pub fn wait(mut self) -> Stopped {
+        let mut stopped = Stopped::Drained;
+        for thread in self.threads.drain(..) {
+            match thread.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "a shard ended");
+                    stopped = Stopped::Failed;
+                }
+                Err(_) => stopped = Stopped::Failed,
+            }
+        }
+        stopped
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.threads.is_empty() {
+            return;
+        }
+        self.mailboxes.put_all(|| Mail::Stop);
+        for thread in self.threads.drain(..) {
+            // Its outcome was for `wait`.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl StartError {
+    fn of(address: SocketAddr, error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => Self::AddressInUse(address),
+            std::io::ErrorKind::PermissionDenied => Self::NotAllowed(address),
+            _ => Self::Listen(address, error),
+        }
+    }
+}
+
+/// What a shard's thread starts with.
+struct ShardThread {
+    setup: ShardSetup,
+    doors: Vec<DoorSpec>,
+    front: Arc<Front>,
+    mailboxes: Arc<Mailboxes>,
+    busy_shards: Arc<AtomicUsize>,
+    clock: Clock,
+}
+
+impl ShardThread {
+    fn run(self, listener: TcpListener, poll: Poll) -> std::io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let tasks = LocalSet::new();
+        let entrance = Rc::new(Entrance::default());
+        let draining = Rc::new(Notify::new());
+        let id = self.setup.shard;
+        let doors = self.doors.iter().map(|door| (door.make)()).collect();
+        let core_loop = CoreLoop {
+            id,
+            shard: Shard::new(self.setup, doors, self.clock.now()),
+            clock: self.clock,
+            mailboxes: self.mailboxes,
+            entrance: Rc::clone(&entrance),
+            draining: Rc::clone(&draining),
+            busy_shards: self.busy_shards,
+            links: Links::default(),
+            drain: None,
+        };
+        tasks.block_on(&runtime, async move {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            tokio::task::spawn_local(accept_all(listener, self.front, entrance, draining));
+            core_loop.run(poll).await
+        })
+    }
+}
+
+/// Accepts until the drain begins, and then what already waits, since the kernel has given it to this listener.
+async fn accept_all(
+    listener: tokio::net::TcpListener,
+    front: Arc<Front>,
+    entrance: Rc<Entrance>,
+    draining: Rc<Notify>,
+) {
+    let places = Arc::new(tokio::sync::Semaphore::new(HANDSHAKES_MAX));
+    let drained = draining.notified();
+    tokio::pin!(drained);
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            biased;
+            accepted = listener.accept() => accepted,
+            () = &mut drained => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                // It only makes small messages later where it fails.
+                let _ = stream.set_nodelay(true);
+                let (front, entrance) = (Arc::clone(&front), Rc::clone(&entrance));
+                tokio::task::spawn_local(async move {
+                    serve(front, entrance, stream, peer).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+}
+
+/// The operating system's randomness, by way of the standard library's hasher keys.
+fn random_bytes() -> [u8; 8] {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish().to_be_bytes()
+}
+
+fn instance() -> Instance {
+    let [a, b, c, d, e, ..] = random_bytes();
+    Instance([a, b, c, d, e])
+}
