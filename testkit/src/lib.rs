@@ -1,3 +1,4 @@
-//! What tests talk with: peers that are simple enough to be right by reading them.
+//! What tests talk with: peers that are simple enough to be right by reading them, and a simulated network and time.
 
 pub mod blocking;
+pub mod simulation;
