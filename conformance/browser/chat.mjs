@@ -99,6 +99,7 @@ await test("a picture is shown, and a page that calls itself one is not", async 
   await bob.page.waitForFunction(() => document.querySelector("chat-messages img")?.naturalWidth === 320);
   await bob.log.locator(".attached", { hasText: "evil.svg" }).waitFor();
   equal(await bob.log.locator("img").count(), 1, "pictures shown");
+  await ada.page.waitForFunction(() => document.querySelectorAll("chat-messages img").length === 1 && !document.querySelector(".progress, .message.pending"));
 });
 
 await test("screens", async () => {

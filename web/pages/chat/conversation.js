@@ -204,11 +204,12 @@ export class Conversation extends EventTarget {
     try {
       const { header, message } = await asMessage(file, { room: place.key });
       this.#ownTransfers.add(String(header.transferId));
+      if (attached.picture) attached.url ??= blobUrl(file, attached.mimeType);
       await this.connection.sendRaw(message, (sent, whole) => {
+        if (entry.delivery !== "pending") return; // the server's word was faster
         attached.progress = sent / whole;
         this.#tell("entry", entry);
       });
-      if (attached.picture) attached.url ??= blobUrl(file, attached.mimeType);
     } catch (error) {
       this.#failed(entry, words(error), true);
     }

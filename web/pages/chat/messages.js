@@ -93,7 +93,7 @@ export class ChatMessages extends HTMLElement {
   #file(entry) {
     const file = entry.file;
     if (!file) return null;
-    if (file.picture && file.url) {
+    if (file.picture && file.url && file.progress === undefined) {
       const image = make("img", { src: file.url, alt: file.name });
       image.addEventListener("load", () => this.#newer.hidden && this.#toEnd());
       return make("a", { class: "picture", href: file.url, download: file.name, title: `${file.name}, ${inBytes(file.size)}` }, image);
@@ -101,6 +101,8 @@ export class ChatMessages extends HTMLElement {
     const about = make("div", {}, make("span", { class: "name" }, file.name), make("span", { class: "small muted numbers" }, inBytes(file.size)));
     if (file.progress !== undefined) {
       about.append(make("div", { class: "progress", role: "progressbar", "aria-label": `Sending ${file.name}` }, make("span")));
+      const meter = about.querySelector(".progress > span");
+      if (meter instanceof HTMLElement) meter.style.width = `${Math.round(file.progress * 100)}%`;
     }
     const download = file.url && !entry.own ? make("a", { class: "button", href: file.url, download: file.name }, "Save") : null;
     return make("div", { class: "attached" }, icon("file"), about, download);
