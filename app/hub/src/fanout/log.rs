@@ -77,7 +77,9 @@ impl Log {
     /// Writes one message of about `size_hint` bytes.
     pub(crate) fn append(&mut self, size_hint: usize, write: impl FnOnce(&mut Vec<u8>)) -> Span {
         let index = if size_hint >= OWN_CHUNK_BYTES {
-            self.vacant_chunk(Vec::with_capacity(size_hint))
+            let bytes = Vec::with_capacity(size_hint);
+            self.allocated_bytes += bytes.capacity();
+            self.vacant_chunk(bytes)
         } else {
             if self.chunks[self.current as usize].bytes.len() + size_hint > CHUNK_BYTES {
                 self.seal();
@@ -193,6 +195,26 @@ mod tests {
         let span = log.append(text.len(), |out| out.extend_from_slice(text));
         log.retain(span, 1);
         span
+    }
+
+    #[test]
+    fn what_is_allocated_is_what_the_chunks_hold_at_every_size() {
+        let mut log = Log::new();
+        for length in
+            [1, OWN_CHUNK_BYTES - 1, OWN_CHUNK_BYTES, 3 * OWN_CHUNK_BYTES, CHUNK_BYTES, 20 * CHUNK_BYTES]
+        {
+            // Also where the hint was too small, and the message grew while it was written.
+            for hint in [length, length / 2] {
+                let text = vec![b'x'; length];
+                let span = log.append(hint, |out| out.extend_from_slice(&text));
+                log.retain(span, 1);
+                let held = |log: &Log| log.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum::<usize>();
+                assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}");
+                log.release(span);
+                log.end_turn();
+                assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}, freed");
+            }
+        }
     }
 
     #[test]

@@ -159,7 +159,7 @@ mod tests {
     fn contents(outbox: &Outbox, log: &Log) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); 64];
         let count = outbox.slices(log, &mut slices);
-        slices[..count].concat()
+        slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
     }
 
     #[test]
