@@ -225,6 +225,9 @@ export class Fanfare extends EventTarget {
       case "ack":
       case "nack":
         return this.#answered(message);
+      case "error":
+        if (this.state === "connecting") return this.#refused(message);
+        break;
       case "reconnect":
         this.#hintMs = Number(message.afterMs) || 0;
         break;
@@ -238,6 +241,13 @@ export class Fanfare extends EventTarget {
     const { userName, token } = this.#options;
     if (userName !== undefined || token !== undefined) this.#write({ type: "auth", token, userName });
     else this.#opened();
+  }
+
+  /** Who is refused at the door is refused the next time, too. @param {Message} error */
+  #refused(error) {
+    this.#tell("error", error);
+    this.#drop()?.close(1000);
+    this.#end({ code: 1008, reason: String(error.message) });
   }
 
   #opened() {

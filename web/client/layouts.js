@@ -13,8 +13,10 @@ export const FILE = 0x06;
  * @property {string} [transferId]
  * @property {number} [offset]
  * @property {string} [from] set by the server
- * @property {string} [userId]
+ * @property {string} [userId] set by the server, like the rest
  * @property {string} [userName]
+ * @property {string} [id]
+ * @property {number} [timestamp]
  */
 
 /**

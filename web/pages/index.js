@@ -62,7 +62,7 @@ function card(kit) {
     { class: "card kit" },
     make("h2", {}, kit.name),
     make("p", {}, kit.about),
-    make("div", { class: "address" }, make("code", { title: address }, address), copyButton(address, `the address of ${kit.name}`)),
+    make("div", { class: "address" }, make("code", { title: address }, make("span", { class: "host" }, address.slice(0, -kit.path.length)), kit.path), copyButton(address, `the address of ${kit.name}`)),
     make(
       "details",
       {},
@@ -76,10 +76,12 @@ function card(kit) {
 
 byId("kits", HTMLUListElement).append(...KITS.map(card));
 byId("terminal", HTMLPreElement).textContent = [
-  `websocat ${door("/chat")}          # or: wscat -c ${door("/chat")}`,
+  `websocat ${door("/chat")}`,
   KITS[0]?.greeting,
   KITS[0]?.then,
   '{"type":"chat","room":"lobby","text":"Hello from a terminal"}',
+  "",
+  `# the same with Node's: wscat -c ${door("/chat")}`,
 ].join("\n");
 
 async function health() {

@@ -133,6 +133,7 @@ function drawer(open) {
   byId("veil", HTMLElement).hidden = !open;
   menu.setAttribute("aria-expanded", String(open));
   menu.replaceChildren(icon(open ? "close" : "menu"));
+  byId("room", HTMLElement).inert = open; // the keyboard stays in the drawer
   const first = rooms.querySelector("button");
   if (open && first) first.focus();
 }

@@ -71,8 +71,9 @@ export class Conversation extends EventTarget {
       }
     } else if (this.#lostAt === 0 && this.connection.lastClose) {
       this.#lostAt = Date.now();
-      for (const entry of this.places.all.flatMap((place) => place.entries).filter((one) => one.delivery === "pending" && one.kind === "text")) {
-        entry.delivery = "unsent";
+      for (const entry of this.places.all.flatMap((place) => place.entries).filter((one) => one.delivery === "pending")) {
+        if (entry.kind === "file") this.#failed(entry, "the connection was lost", true);
+        else entry.delivery = "unsent";
         this.#tell("entry", entry);
       }
     }
@@ -203,14 +204,12 @@ export class Conversation extends EventTarget {
     try {
       const { header, message } = await asMessage(file, { room: place.key });
       this.#ownTransfers.add(String(header.transferId));
+      if (attached.picture) attached.url ??= blobUrl(file, attached.mimeType);
       await this.connection.sendRaw(message, (sent, whole) => {
+        if (entry.delivery !== "pending") return; // the server's word was faster
         attached.progress = sent / whole;
         this.#tell("entry", entry);
       });
-      attached.progress = undefined;
-      if (attached.picture) attached.url ??= blobUrl(file, attached.mimeType);
-      entry.delivery = "sent";
-      this.#tell("entry", entry);
     } catch (error) {
       this.#failed(entry, words(error), true);
     }
@@ -233,7 +232,7 @@ export class Conversation extends EventTarget {
     if (!place) return;
     const own = place.own(message.clientMessageId);
     if (own) {
-      Object.assign(own, { id: message.id, delivery: "sent" });
+      Object.assign(own, { id: message.id, delivery: "sent", timestamp: Number(message.timestamp) || own.timestamp });
       this.#tell("entry", own);
       return;
     }
@@ -292,10 +291,17 @@ export class Conversation extends EventTarget {
     this.#changed();
   }
 
-  /** A file without its bytes. @param {Message} message */
-  #fileNamed({ room, userId, userName, name, size, mimeType, timestamp, id }) {
+  /** A file without its bytes; to its sender it is the word that it is out. @param {Message} message */
+  #fileNamed({ room, from, userId, userName, name, size, mimeType, timestamp, id }) {
     const place = this.places.find("room", room);
-    if (place) this.#arrived(place, { kind: "file", text: "", id, timestamp: timestamp ?? Date.now(), userId, userName, file: { name, size, mimeType, url: null, picture: false } });
+    if (from === this.connection.welcome?.clientId) {
+      const own = place?.entries.find(({ own, delivery, file }) => own && delivery === "pending" && file?.name === name && file?.size === size);
+      if (!own?.file) return;
+      Object.assign(own, { id, timestamp: timestamp ?? own.timestamp, delivery: "sent" });
+      own.file.progress = undefined;
+      this.#tell("entry", own);
+      this.#changed();
+    } else if (place) this.#arrived(place, { kind: "file", text: "", id, timestamp: timestamp ?? Date.now(), userId, userName, file: { name, size, mimeType, url: null, picture: false } });
   }
 
   /** @param {ArrayBuffer} buffer */
@@ -312,7 +318,8 @@ export class Conversation extends EventTarget {
     this.#arrived(place, {
       kind: "file",
       text: "",
-      timestamp: Date.now(),
+      timestamp: header.timestamp ?? Date.now(),
+      id: header.id,
       userId,
       userName: header.userName ?? place.members.get(userId)?.userName ?? this.#names.get(from) ?? "Someone",
       fault: whole ? undefined : "This file did not arrive whole",

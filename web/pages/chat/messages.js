@@ -81,7 +81,7 @@ export class ChatMessages extends HTMLElement {
     const name = entry.userName ?? "Someone";
     return make(
       "article",
-      { class: classes.filter(Boolean).join(" "), "aria-label": `${name}, ${clock(entry.timestamp)}` },
+      { class: classes.filter(Boolean).join(" "), "aria-label": `${name}, ${clock(entry.timestamp)}`, title: goesOn ? exactClock(entry.timestamp) : undefined },
       make("span", { class: "who" }, name),
       make("time", { datetime: new Date(entry.timestamp).toISOString(), title: exactClock(entry.timestamp) }, clock(entry.timestamp)),
       make("div", { class: "body" }, entry.file ? this.#file(entry) : entry.text),
@@ -93,7 +93,7 @@ export class ChatMessages extends HTMLElement {
   #file(entry) {
     const file = entry.file;
     if (!file) return null;
-    if (file.picture && file.url) {
+    if (file.picture && file.url && file.progress === undefined) {
       const image = make("img", { src: file.url, alt: file.name });
       image.addEventListener("load", () => this.#newer.hidden && this.#toEnd());
       return make("a", { class: "picture", href: file.url, download: file.name, title: `${file.name}, ${inBytes(file.size)}` }, image);
@@ -101,6 +101,8 @@ export class ChatMessages extends HTMLElement {
     const about = make("div", {}, make("span", { class: "name" }, file.name), make("span", { class: "small muted numbers" }, inBytes(file.size)));
     if (file.progress !== undefined) {
       about.append(make("div", { class: "progress", role: "progressbar", "aria-label": `Sending ${file.name}` }, make("span")));
+      const meter = about.querySelector(".progress > span");
+      if (meter instanceof HTMLElement) meter.style.width = `${Math.round(file.progress * 100)}%`;
     }
     const download = file.url && !entry.own ? make("a", { class: "button", href: file.url, download: file.name }, "Save") : null;
     return make("div", { class: "attached" }, icon("file"), about, download);
@@ -129,7 +131,7 @@ function state(entry) {
 
 /** @param {Place} place */
 function nothing(place) {
-  const words = place.kind === "private" ? `Only ${place.title} sees what you write here.` : "Nothing has been said since you came in.";
+  const words = place.kind === "private" ? `Only ${place.title} sees what you write here.` : "Nothing has been said since you came in. Open this page in a second window to answer yourself.";
   return make("div", { class: "nothing" }, make("strong", {}, place.kind === "private" ? place.title : "Quiet in here"), make("p", {}, words));
 }
 

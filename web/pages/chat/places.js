@@ -61,7 +61,9 @@ export class Place {
       // Sent again after a reconnect: the same words of the same person, once.
       if (this.entries.some((other) => other.clientMessageId === entry.clientMessageId)) return false;
     }
-    if (entry.id !== undefined && this.entries.some((other) => other.id === entry.id)) return false;
+    // A server that was started anew counts from the beginning, so the id alone says nothing.
+    const same = (/** @type {Entry} */ other) => other.id === entry.id && other.timestamp === entry.timestamp;
+    if (entry.id !== undefined && this.entries.some(same)) return false;
     this.entries.push(entry);
     while (this.entries.length > ENTRY_LIMIT) release(this.entries.shift());
     return true;

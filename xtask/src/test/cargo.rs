@@ -33,6 +33,13 @@ pub(super) fn docs(context: &Context) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
+/// A line a target; what it prints beside "nothing found" is a finding.
+pub(super) fn fuzz(context: &Context) -> Result<Outcome, String> {
+    let arguments = ["run", "--release", "-p", "fanfare-fuzz", "--", "all", "--seconds", "10"];
+    let done = context.step(&mut cargo(&arguments), BUILD_LIMIT)?;
+    Ok(count::marked(&done, "nothing found"))
+}
+
 pub(super) fn unit(context: &Context) -> Result<Outcome, String> {
     let arguments = ["test", "--workspace", "--lib", "--bins", "--tests", "--examples", "--no-fail-fast"];
     Ok(count::cargo_tests(&context.step(&mut cargo(&arguments), BUILD_LIMIT)?))

@@ -20,7 +20,7 @@ const NODE_CLIENTS: &[&str] = &[
     "conformance/clients/ws_client.mjs",
     "conformance/clients/undici_client.mjs",
     "conformance/clients/wscat_client.mjs",
-    "conformance/clients/page_client.mjs",
+    "conformance/clients/fanfare_client.mjs",
     "conformance/clients/behaviours.mjs",
 ];
 const PYTHON_CLIENTS: &[&str] = &[

@@ -22,6 +22,13 @@ pub(super) fn last_line(done: &Done) -> Outcome {
     at_least_one(outcome, done.success && outcome_is_something(&done.output))
 }
 
+/// As many passed as lines end with `mark`; one failed if the command did, or if nothing passed.
+pub(super) fn marked(done: &Done, mark: &str) -> Outcome {
+    let passed = done.output.lines().filter(|line| line.ends_with(mark)).count();
+    let passed = u32::try_from(passed).unwrap_or(u32::MAX);
+    at_least_one(Outcome::of(passed, 0), done.success && passed > 0)
+}
+
 /// One command that either finds nothing or fails.
 pub(super) fn whole(done: &Done) -> Outcome {
     Outcome::of(u32::from(done.success), u32::from(!done.success))
@@ -59,6 +66,14 @@ mod tests {
         assert_eq!(cargo_tests(&done(false, text)), Outcome::of(13, 2));
         assert_eq!(cargo_tests(&done(false, "error[E0425]")), Outcome::of(0, 1));
         assert_eq!(cargo_tests(&done(false, "test result: ok. 3 passed; 0 failed")), Outcome::of(3, 1));
+    }
+
+    #[test]
+    fn marked_lines_are_counted_and_none_is_a_failure() {
+        let text = "frames: 9 runs, nothing found\nmessages: 8 runs, nothing found\n";
+        assert_eq!(marked(&done(true, text), "nothing found"), Outcome::of(2, 0));
+        assert_eq!(marked(&done(false, text), "nothing found"), Outcome::of(2, 1));
+        assert_eq!(marked(&done(true, "usage"), "nothing found"), Outcome::of(0, 1));
     }
 
     #[test]

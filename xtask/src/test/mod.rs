@@ -39,6 +39,7 @@ const SUITES: &[Suite] = &[
     suite("clippy", "clippy finds nothing, tests included", &[], cargo::clippy),
     suite("docs", "documentation builds, its examples run", &[], cargo::docs),
     suite("unit", "cargo test, all packages", &[], cargo::unit),
+    suite("fuzz", "each fuzz target for ten seconds", &["fuzz"], cargo::fuzz),
     suite("clients", "clients that others wrote", SERVER, clients::clients),
     suite("browser", "two pages in a real browser", SERVER, clients::browser),
 ];
@@ -145,9 +146,13 @@ fn run_one(workspace: &Workspace, suite: &Suite) -> Outcome {
 const TAIL_LINES: usize = 60;
 
 fn print_tail(log: &std::path::Path) {
-    let text = fs::read(log).unwrap_or_default();
+    let Ok(text) = fs::read(log) else { return };
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
+    // The first suite of several may have failed long before the end.
+    for line in lines.iter().filter(|line| line.starts_with("not ok") || line.ends_with("... FAILED")) {
+        println!("  ! {line}");
+    }
     for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
         println!("  | {line}");
     }

@@ -198,6 +198,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_allocated_is_what_the_chunks_hold_at_every_size() {
+        let mut log = Log::new();
+        for length in
+            [1, OWN_CHUNK_BYTES - 1, OWN_CHUNK_BYTES, 3 * OWN_CHUNK_BYTES, CHUNK_BYTES, 20 * CHUNK_BYTES]
+        {
+            // Also where the hint was too small, and the message grew while it was written.
+            for hint in [length, length / 2] {
+                let text = vec![b'x'; length];
+                let span = log.append(hint, |out| out.extend_from_slice(&text));
+                log.retain(span, 1);
+                let held = |log: &Log| log.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum::<usize>();
+                assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}");
+                log.release(span);
+                log.end_turn();
+                assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}, freed");
+            }
+        }
+    }
+
+    #[test]
     fn neighbours_merge_and_strangers_do_not() {
         let mut log = Log::new();
         let mut first = write(&mut log, b"one");
