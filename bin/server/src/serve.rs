@@ -34,6 +34,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
         server.drain(within);
     }
     // A second signal means now.
+    let stopper = server.stopper();
     std::thread::spawn(move || {
         let again = runtime.block_on(async {
             let mut interrupt = signal(SignalKind::interrupt())?;
@@ -41,7 +42,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
             Ok::<_, std::io::Error>(())
         });
         if again.is_ok() {
-            std::process::exit(130);
+            stopper.stop();
         }
     });
     match server.wait() {

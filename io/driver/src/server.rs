@@ -14,7 +14,7 @@ use tokio::task::LocalSet;
 
 use crate::admission::{Admission, ConnectionLimits};
 use crate::core_loop::{Clock, CoreLoop, Entrance, WAKER};
-use crate::http::{Asset, Front, serve};
+use crate::http::{Front, Pages, serve};
 use crate::listen::listeners;
 use crate::mailbox::{Mail, Mailboxes};
 
@@ -44,7 +44,7 @@ pub struct Options {
     /// The doors.
     pub doors: Vec<DoorSpec>,
     /// Finds the page for a path.
-    pub pages: Arc<dyn Fn(&str) -> Option<Asset> + Send + Sync>,
+    pub pages: Pages,
     /// Whether permessage-deflate is agreed to.
     pub compression: bool,
     /// How long a handshake may take.
@@ -149,6 +149,12 @@ impl Server {
         self.mailboxes.put_all(|| Mail::Drain { within_ms });
     }
 
+    /// Something that can stop the server while another waits for it.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.mailboxes))
+    }
+
     /// Whether a shard has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -192,6 +198,17 @@ impl StartError {
             std::io::ErrorKind::PermissionDenied => Self::NotAllowed(address),
             _ => Self::Listen(address, error),
         }
+    }
+}
+
+/// Stops a server at once; see [`Server::stopper`].
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Mailboxes>);
+
+impl Stopper {
+    /// Stops every shard. Whoever is still connected is cut.
+    pub fn stop(&self) {
+        self.0.put_all(|| Mail::Stop);
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use fanfare_native::ErrorCode;
-use fanfare_websocket::{CloseCode, Payload, Text};
+use fanfare_session::native::ErrorCode;
+use fanfare_session::websocket::{CloseCode, Payload, Text};
 use serde::Serialize;
 
 use super::host::Posted;
@@ -14,7 +14,7 @@ use crate::fanout::{Event, Outgoing, body};
 use crate::ids::{SocketId, User};
 use crate::limits::{CROWDED_MEMBERS, PRESENCE_USERS_MAX};
 use crate::room::Roster;
-use crate::shard::{Core, Now};
+use crate::state::{Core, Now};
 
 type Posts<K> = VecDeque<Posted<<<K as Kit>::Place as Place>::Letter>>;
 

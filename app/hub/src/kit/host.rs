@@ -7,20 +7,11 @@ use std::sync::Arc;
 use fanfare_session::Reply;
 
 use super::context::{Edge, PlaceContext};
-use super::traits::{Gone, Kit, Message, Place};
-use crate::envelope::{AnyLetter, DoorId, Kind, Sender};
+use super::traits::{Kit, Message, Place};
+use crate::envelope::{AnyLetter, DoorId, Kind, Passage, Sender};
 use crate::ids::SocketId;
 use crate::room::Roster;
-use crate::shard::Core;
-
-/// How a connection passes a room's door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Passage {
-    Join,
-    Leave,
-    /// The connection is gone: as `Leave`, with nobody to answer.
-    Gone,
-}
+use crate::state::{Core, Gone};
 
 /// What a room's place is told: the hub's own part, and the kit's.
 enum Letter<L> {

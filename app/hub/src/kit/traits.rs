@@ -1,11 +1,12 @@
 //! What a kit is.
 
-use fanfare_native::Request;
-use fanfare_websocket::{CloseCode, Payload, Text};
+use fanfare_session::native::Request;
+use fanfare_session::websocket::{Payload, Text};
 
 use super::context::{Edge, PlaceContext};
 use crate::envelope::Sender;
 use crate::ids::SocketId;
+use crate::state::Gone;
 
 /// One message for a kit.
 #[derive(Debug)]
@@ -16,19 +17,6 @@ pub enum Message<'a> {
     Text(Text<'a>),
     /// Bytes.
     Binary(Payload<'a>),
-}
-
-/// How a connection went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gone {
-    /// The peer closed it, with this code.
-    ClosedByPeer(Option<CloseCode>),
-    /// The server closed it, with this code.
-    ClosedByServer(CloseCode),
-    /// The transport ended without a close frame.
-    Lost,
-    /// A ping was not answered.
-    HeartbeatTimeout,
 }
 
 /// A complete application behind a door. This is its edge: one a shard, seeing that shard's connections.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use fanfare_websocket::CloseCode;
+use fanfare_session::websocket::CloseCode;
 
 use super::core::Core;
 use crate::ids::SocketId;
