@@ -150,7 +150,10 @@ fn print_tail(log: &std::path::Path) {
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     // The first suite of several may have failed long before the end.
-    for line in lines.iter().filter(|line| line.starts_with("not ok") || line.ends_with("... FAILED")) {
+    let tells = |line: &&&str| {
+        line.starts_with("not ok") || line.ends_with("... FAILED") || line.contains("panicked at")
+    };
+    for line in lines.iter().filter(tells) {
         println!("  ! {line}");
     }
     for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
