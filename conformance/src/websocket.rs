@@ -187,6 +187,8 @@ impl Case {
                 };
                 let result = reader.read(&mut piece[at..], &mut cx);
                 again = matches!(result, Ok((_, Read::Yield)));
+                // One reader and one inflater: it can only be missing where it was lost.
+                assert!(!matches!(result, Ok((_, Read::NoInflater))), "{}: an inflater is lost", self.name);
                 let taken = result.as_ref().map_or(0, |found| found.0);
                 let event = Event::of(result.map(|found| found.1));
                 at += taken;

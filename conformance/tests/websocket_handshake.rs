@@ -56,6 +56,8 @@ fn section_4_2_1_broken_headers() {
         ("a key of 15 bytes", with("Sec-WebSocket-Key", b"AAAAAAAAAAAAAAAAAAAA"), 400),
         ("a key of 17 bytes", with("Sec-WebSocket-Key", b"AAAAAAAAAAAAAAAAAAAAAAA="), 400),
         ("a key of 18 bytes", with("Sec-WebSocket-Key", b"AAAAAAAAAAAAAAAAAAAAAAAA"), 400),
+        ("a key of 20 digits, padded", with("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25j=="), 400),
+        ("a key of 23 digits, padded", with("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQA=="), 400),
         ("a key that is not base64", with("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25j*Q=="), 400),
         ("a key in base64url", with("Sec-WebSocket-Key", b"____________________-w=="), 400),
         ("a key without padding", with("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ"), 400),

@@ -325,6 +325,10 @@ fn section_8_1_text_that_is_utf8() {
 #[test]
 fn section_10_4_limits() {
     run([
+        client("10.4 over it in a frame that is there whole")
+            .limit(10)
+            .frame(Binary, true, &[1; 11])
+            .finds(Event::Fails(TOO_BIG)),
         server("10.4 at the limit").limit(10).frame(Binary, true, &[1; 10]).finds(Event::Binary(vec![1; 10])),
         client("10.4 over it, known from the header").limit(10).raw(&[0x82, 11]).fails_here(TOO_BIG),
         client("10.4 over it in 16 bits").limit(1000).raw(&[0x82, 126, 0x03, 0xE9]).fails_here(TOO_BIG),

@@ -68,6 +68,12 @@ fn section_7_2_3_examples() {
             .finds(hello())
             .compressed_frame(Text, true, &one_block)
             .finds(hello()),
+        client("7.2.3.4 a last block with nothing after it, which some senders make")
+            .deflate(NO_TAKEOVER)
+            .compressed_frame(Text, true, &[0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00])
+            .finds(hello())
+            .compressed_frame(Text, true, &one_block)
+            .finds(hello()),
         client("7.2.3.5 two blocks")
             .deflate(NO_TAKEOVER)
             .compressed_frame(

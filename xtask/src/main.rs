@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask test`, `cargo xtask tidy`.
 #![allow(clippy::print_stdout, reason = "a command line tool: standard output is what it is for")]
 
+mod autobahn;
 mod code;
 mod process;
 mod test;
@@ -18,6 +19,7 @@ The project's own commands.
   cargo xtask test [suite…]    everything that CI runs, or the named suites
   cargo xtask test --list      the suites
   cargo xtask tidy             the rules of the house: imports, modules, words
+  cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
 ";
 
 fn main() -> ExitCode {
@@ -26,6 +28,9 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("tidy") if rest.is_empty() => Workspace::load().map(|workspace| tidy::report(&workspace)),
         Some("test") => Workspace::load().and_then(|workspace| test::run(&workspace, &rest)),
+        Some("autobahn") => {
+            Workspace::load().and_then(|workspace| autobahn::command(&workspace.root, rest == ["--all"]))
+        }
         Some("--help" | "-h" | "help") | None => {
             print!("{USAGE}");
             Ok(true)

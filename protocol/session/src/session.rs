@@ -232,6 +232,14 @@ impl Session {
         self.suspended = suspended;
     }
 
+    /// Says that a socket which was full has taken bytes: somebody is reading, and a ping that stands behind a backlog cannot
+    /// be answered before it is read.
+    pub fn progressed(&mut self, now_ms: u64) {
+        if self.awaits_pong {
+            self.asked_ms = now_ms;
+        }
+    }
+
     /// Looks whether a time has run out; pings a silent peer.
     pub fn check(&mut self, now_ms: u64, heartbeat: &Heartbeat, transmit: &mut Vec<u8>) -> Check {
         match self.state {

@@ -2,22 +2,26 @@
 
 /// Masks or unmasks `bytes` in place. `phase` is how many bytes of the same payload came before them; only its last two
 /// bits count.
+#[inline]
 pub fn unmask(bytes: &mut [u8], mask: [u8; 4], phase: usize) {
-    let [a, b, c, d] = mask;
-    let mask = match phase & 3 {
-        0 => mask,
-        1 => [b, c, d, a],
-        2 => [c, d, a, b],
-        _ => [d, a, b, c],
-    };
-    let [a, b, c, d] = mask;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    // Little-endian, so that turning right makes a later byte the first.
+    let key = u32::from_le_bytes(mask).rotate_right(8 * (phase as u32 & 3));
+    let wide = u64::from(key) << 32 | u64::from(key);
     let (chunks, rest) = bytes.as_chunks_mut::<8>();
     for chunk in chunks {
-        *chunk = (u64::from_ne_bytes(*chunk) ^ wide).to_ne_bytes();
+        *chunk = (u64::from_le_bytes(*chunk) ^ wide).to_le_bytes();
     }
-    for (byte, mask) in rest.iter_mut().zip([a, b, c, d, a, b, c]) {
-        *byte ^= mask;
+    // Without a loop over at most seven bytes: a small frame would spend most of its time there.
+    let (chunks, rest) = rest.as_chunks_mut::<4>();
+    if let [chunk] = chunks {
+        *chunk = (u32::from_le_bytes(*chunk) ^ key).to_le_bytes();
+    }
+    let [a, b, c, _] = key.to_le_bytes();
+    match rest {
+        [x] => *x ^= a,
+        [x, y] => (*x, *y) = (*x ^ a, *y ^ b),
+        [x, y, z] => (*x, *y, *z) = (*x ^ a, *y ^ b, *z ^ c),
+        _ => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::close::CloseCode;
+use crate::close_code::CloseCode;
 
 /// The peer broke RFC 6455 or RFC 7692, or sent more than we take. The connection is to be failed (RFC 6455 §7.1.7):
 /// send a Close frame with [`Misbehaved::close_code`], read no more.

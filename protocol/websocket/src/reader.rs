@@ -4,7 +4,8 @@ mod partial;
 
 use partial::{Compression, Frame, Message, Partial};
 
-use crate::close::{CloseCode, parse_close};
+use crate::close::parse_close;
+use crate::close_code::CloseCode;
 use crate::deflate::{DeflateParameters, INFLATER_BYTES, Inflater, InflaterPool};
 use crate::frame::{Expected, HEADER_BYTES_MAX, Header, Opcode, Role};
 use crate::mask::unmask;

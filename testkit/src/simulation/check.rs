@@ -148,7 +148,7 @@ fn exits(account: &Account<'_>, world: &World, end_ms: u64) -> Checked {
         Exit::Ended => client.misbehaved || (at_ms >= end_ms && world.drains()),
         Exit::ByServer(_) => false,
     };
-    if allowed { Ok(()) } else { Err(format!("client {} was sent away: {exit:?} at {at_ms}", client.number)) }
+    if allowed { Ok(()) } else { Err(format!("client {} was sent away: {exit:?} at {at_ms}; left {:?}, deflate {:?}; {:?}", client.number, client.left_at_ms, client.deflate.is_some(), client.log.iter().rev().take(4).collect::<Vec<_>>())) }
 }
 
 fn echoes(account: &Account<'_>) -> Checked {
@@ -425,7 +425,7 @@ fn passages(accounts: &[Account<'_>]) -> Checked {
     for observer in accounts.iter().filter(|account| account.stayed && account.client.door == 1) {
         for (room, stays) in &observer.stays {
             let Some(stay) = stays.last().filter(|stay| stay.leave_asked.is_none()) else { continue };
-            let Some((admitted, admitted_ms)) = stay.admitted else { continue };
+            let (Some((admitted, admitted_ms)), (_, asked_ms)) = (stay.admitted, stay.asked) else { continue };
             for other in accounts.iter().filter(|other| other.client.number != observer.client.number) {
                 let Some(id) = other.client.id.as_deref() else { continue };
                 let told = |name: &str| {
@@ -438,7 +438,7 @@ fn passages(accounts: &[Account<'_>]) -> Checked {
                 };
                 let theirs = other.stays.get(room).map_or(&[][..], |stays| stays);
                 let came = |stay: &&Stay| stay.admitted.is_some() && stay.asked.1 > admitted_ms;
-                let may_have_come = |stay: &&Stay| stay.admitted.is_none_or(|(_, at_ms)| at_ms >= admitted_ms);
+                let may_have_come = |stay: &&Stay| stay.admitted.is_none_or(|(_, at_ms)| at_ms >= asked_ms);
                 let went = |stay: &&Stay| stay.dismissed.is_some() && stay.leave_asked.is_some_and(|(_, ms)| ms > admitted_ms);
                 let (joined, left) = (told("userJoined"), told("userLeft"));
                 let least = theirs.iter().filter(came).count();
@@ -474,11 +474,14 @@ fn typing(account: &Account<'_>) -> Checked {
                 };
                 last.insert((room, user), is);
             }
-            What::Sent(value) if value["type"] == "leave" => last.retain(|(room, _), _| value["room"] != *room),
+            // A new stay begins with it: what was under way at the end of the last one says nothing of this.
+            What::Got(value) if value["type"] == "history" => last.retain(|(room, _), _| value["room"] != *room),
             _ => {}
         }
     }
-    match last.into_iter().find(|(_, is)| *is) {
+    let stays = |room: &str| account.stays.get(room).and_then(|stays| stays.last());
+    let is_member = |room: &str| stays(room).is_some_and(|stay| stay.leave_asked.is_none());
+    match last.into_iter().find(|((room, _), is)| *is && is_member(room)) {
         Some((who, _)) => Err(format!("client {} still believes that {who:?} types", account.client.number)),
         None => Ok(()),
     }

@@ -258,8 +258,10 @@ impl Shard {
 
     /// The socket takes bytes again.
     pub fn writable(&mut self, socket: SocketId) {
+        let now_ms = self.core.now.ms;
         let Some(connection) = self.core.get_mut(socket) else { return };
         if std::mem::replace(&mut connection.blocked, false) && !connection.outbox.is_empty() {
+            connection.session.progressed(now_ms);
             self.core.mark_dirty(socket.slot);
         }
     }

@@ -209,7 +209,7 @@ mod tests {
         }
         let slots: Vec<_> = seen.iter().map(|(slot, _)| *slot).collect();
         assert_eq!(slots, [1, 2, 3, 4, 5]);
-        for ((_, seen_at), due) in seen.iter().zip([0, 64, 1_000, 25_000, 32_000]) {
+        for ((_, seen_at), due) in seen.iter().zip([0, 64, 1_000, 25_000, 32_640]) {
             assert!(*seen_at >= due && *seen_at <= due + 2 * TICK_MS + 50, "{seen:?}");
         }
     }

@@ -5,8 +5,13 @@ use thiserror::Error;
 
 use super::{WINDOW_BITS_MAX, WINDOW_BITS_MIN};
 
-/// About what a deflater of the full window holds; the sum that a memory budget counts.
-pub const DEFLATER_BYTES: usize = 336 * 1024;
+/// What a deflater of the full window holds (396,416 bytes measured; 267,392 with a window of 9 bits); the sum that a
+/// memory budget counts.
+pub const DEFLATER_BYTES: usize = 388 * 1024;
+
+/// Measured on 4,750 bytes of chat messages as JSON: level 1 gives 520 bytes in 3.8 us, 2 gives 391 in 9.0, 6 (zlib's
+/// default) 389 in 13.3, 9 gives 391 in 21.5.
+const LEVEL: u32 = 2;
 
 /// Compressed output is taken in pieces of this size.
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -97,8 +102,20 @@ impl Deflater {
 
     fn with(window_bits: u8, takeover: bool) -> Self {
         let window_bits = window_bits.clamp(WINDOW_BITS_MIN, WINDOW_BITS_MAX);
-        let compress = Compress::new_with_window_bits(Compression::default(), false, window_bits);
+        let compress = Compress::new_with_window_bits(Compression::new(LEVEL), false, window_bits);
         Self { compress, takeover, scratch: vec![0; SCRATCH_BYTES].into_boxed_slice() }
+    }
+}
+
+/// Appends bytes as they are, in deflate blocks without compression (RFC 1951 §3.2.4). In front of a payload that was
+/// compressed without takeover they make one message with it: a head of its own before a tail that many share.
+pub fn write_stored(out: &mut Vec<u8>, bytes: &[u8]) {
+    for block in bytes.chunks(usize::from(u16::MAX)) {
+        let length = block.len() as u16;
+        out.push(EMPTY_BLOCK);
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&(!length).to_le_bytes());
+        out.extend_from_slice(block);
     }
 }
 

@@ -3,7 +3,7 @@
 mod deflater;
 mod inflater;
 
-pub use deflater::{DEFLATER_BYTES, DeflateFailed, Deflater, Deflaters};
+pub use deflater::{DEFLATER_BYTES, DeflateFailed, Deflater, Deflaters, write_stored};
 pub(crate) use inflater::{Drained, Inflater, Inflating, Scope};
 pub use inflater::{INFLATER_BYTES, InflaterPool};
 

@@ -26,6 +26,7 @@ fn events(reader: &mut Reader, input: &[u8], size: usize, limit: usize) -> Vec<R
         while at < piece.len() {
             match reader.read(&mut piece[at..], &mut cx) {
                 Ok((taken, read)) => {
+                    assert!(read != Read::NoInflater, "the pool's one inflater is still out");
                     if read != Read::NeedMore {
                         events.push(Ok(format!("{read:?}").replace("Owned", "Borrowed")));
                     }
