@@ -10,10 +10,8 @@ use fanfare_hub::{
     ShardSetup, Token,
 };
 use fanfare_kits::{Binary, Chat, Echo};
-use fanfare_websocket::Opcode;
-use serde_json::{Value, json};
 
-use super::client::{Client, Exit, What};
+use super::client::{Client, Exit};
 use super::network::{Pipe, ServerEnd, Wire};
 use super::random::Random;
 
