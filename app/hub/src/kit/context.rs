@@ -83,9 +83,10 @@ impl<K: Kit + ?Sized> Edge<'_, K> {
         self.posts.push_back(Posted { room, from: Sender { socket: from, user }, reply, letter });
     }
 
-    /// A number that this shard has not given before; with the shard's number in front, nobody has.
+    /// An id that no other message of this server has.
     pub fn fresh_id(&mut self) -> String {
-        self.core.fresh_id()
+        let number = self.core.fresh_number();
+        format!("{}-{number}", self.core.shard.0)
     }
 
     /// Acknowledges the message at hand with the members of `members`; nothing where it has no `id`.
@@ -155,6 +156,12 @@ impl PlaceContext<'_> {
     #[must_use]
     pub fn room(&self) -> &str {
         self.room
+    }
+
+    /// The next of the numbers that order what is said here. No two messages of a room have the same, even where the room
+    /// was empty between them.
+    pub fn next_number(&mut self) -> u64 {
+        self.core.fresh_number()
     }
 
     /// Whether the connection is a member.

@@ -161,10 +161,11 @@ impl Core {
         self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// An id that no other message of this server has.
-    pub(crate) fn fresh_id(&mut self) -> String {
+    /// A number that this shard has not given before. It grows with the time, so that a room which comes back after it was
+    /// empty goes on counting, and a server that was started again does too.
+    pub(crate) fn fresh_number(&mut self) -> u64 {
         self.last_id = self.last_id.max(self.now.unix_ms * 1_000) + 1;
-        format!("{}-{}", self.shard.0, self.last_id)
+        self.last_id
     }
 
     pub(crate) fn set_current(&mut self, socket: SocketId, reply: Option<Reply>) {
