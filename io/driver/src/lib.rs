@@ -13,4 +13,5 @@ mod server;
 mod transport;
 
 pub use http::{Asset, Pages};
+pub use mailbox::Remote;
 pub use server::{DoorSpec, Options, Server, StartError, Stopped, Stopper};

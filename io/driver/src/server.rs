@@ -16,7 +16,7 @@ use crate::admission::{Admission, ConnectionLimits};
 use crate::core_loop::{Clock, CoreLoop, Entrance, WAKER};
 use crate::http::{Front, Pages, serve};
 use crate::listen::listeners;
-use crate::mailbox::{Mail, Mailboxes};
+use crate::mailbox::{Mail, Mailboxes, Remote};
 
 /// How long the acceptor rests after an error that the next attempt would only repeat, such as no free descriptor.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -30,7 +30,7 @@ pub struct DoorSpec {
     /// The path, such as `/chat`.
     pub path: String,
     /// Makes the kit for one shard.
-    pub make: Arc<dyn Fn() -> Door + Send + Sync>,
+    pub make: Arc<dyn Fn(&Remote) -> Door + Send + Sync>,
 }
 
 /// What a server is made of.
@@ -229,7 +229,7 @@ impl ShardThread {
         let entrance = Rc::new(Entrance::default());
         let draining = Rc::new(Notify::new());
         let id = self.setup.shard;
-        let doors = self.doors.iter().map(|door| (door.make)()).collect();
+        let doors = self.doors.iter().map(|door| (door.make)(&Remote(Arc::clone(&self.mailboxes)))).collect();
         let core_loop = CoreLoop {
             id,
             shard: Shard::new(self.setup, doors, self.clock.now()),

@@ -6,8 +6,8 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 
 use fanfare_hub::{
-    Arrival, Door, DoorId, Envelope, Heartbeat, Instance, Limits, Links, Now, Readiness, Shard, ShardId,
-    ShardSetup, Token,
+    Arrival, Door, DoorId, DoorRules, Envelope, Heartbeat, Instance, Kit, Limits, Links, Now, Readiness,
+    Shard, ShardId, ShardSetup, Token,
 };
 use fanfare_kits::{Binary, Chat, Echo};
 
@@ -465,8 +465,13 @@ fn sim_shard(plan: &Plan, shard: u16) -> SimShard {
         seed: plan.seed | 1,
         limits,
     };
-    let doors: Vec<Door> =
-        vec![Echo::door(1 << 20), Chat::door(1 << 20, 1 << 22), Binary::door(1 << 20, 1 << 22)];
+    let rules =
+        |plain: DoorRules| DoorRules { text_limit_bytes: 1 << 20, binary_limit_bytes: 1 << 22, ..plain };
+    let doors = vec![
+        Door::new(rules(Echo.rules()), Echo),
+        Door::new(rules(Chat.rules()), Chat),
+        Door::new(rules(Binary.rules()), Binary),
+    ];
     let now = Now { ms: START_MS, unix_ms: UNIX_START_MS + START_MS };
     SimShard {
         shard: Shard::new(setup, doors, now),

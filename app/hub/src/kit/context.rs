@@ -106,6 +106,16 @@ impl<K: Kit + ?Sized> Edge<'_, K> {
         }
     }
 
+    /// Does not read a connection of this shard until [`Edge::release`]: the kit has as much of it as it can hold.
+    pub fn hold(&mut self, socket: SocketId) {
+        self.core.hold(socket);
+    }
+
+    /// Reads a connection again that was held.
+    pub fn release(&mut self, socket: SocketId) {
+        self.core.release(socket);
+    }
+
     /// Begins to close a connection of this shard.
     pub fn close(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
         self.core.close(socket, code, reason);

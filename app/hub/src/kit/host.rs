@@ -32,6 +32,7 @@ pub(crate) trait Host {
     fn connected(&mut self, core: &mut Core, socket: SocketId);
     fn received(&mut self, core: &mut Core, from: SocketId, message: Message<'_>);
     fn disconnected(&mut self, core: &mut Core, socket: SocketId, gone: Gone);
+    fn woken(&mut self, core: &mut Core, socket: SocketId);
     fn passage(
         &mut self,
         core: &mut Core,
@@ -186,6 +187,10 @@ impl<K: Kit> Host for KitHost<K> {
 
     fn disconnected(&mut self, core: &mut Core, socket: SocketId, gone: Gone) {
         self.edge(core, |kit, cx| kit.disconnected(cx, socket, gone));
+    }
+
+    fn woken(&mut self, core: &mut Core, socket: SocketId) {
+        self.edge(core, |kit, cx| kit.woken(cx, socket));
     }
 
     fn passage(

@@ -6,6 +6,7 @@ use fanfare_session::websocket::{Payload, Text};
 use super::context::{Edge, PlaceContext};
 use crate::envelope::Sender;
 use crate::ids::SocketId;
+use crate::limits::DoorRules;
 use crate::state::Gone;
 
 /// One message for a kit.
@@ -38,6 +39,16 @@ pub trait Kit: 'static {
     /// Someone has gone; their rooms know already.
     fn disconnected(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, gone: Gone) {
         let _ = (cx, socket, gone);
+    }
+
+    /// Something that the kit waited for on behalf of a connection has come: [`Shard::woken`](crate::Shard::woken).
+    fn woken(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
+        let _ = (cx, socket);
+    }
+
+    /// The rules of its door, unless whoever mounts it has others.
+    fn rules(&self) -> DoorRules {
+        DoorRules::default()
     }
 
     /// A place for a room that has none yet.

@@ -3,11 +3,11 @@
 use std::io::IoSlice;
 
 use fanfare_session::native::Welcome;
-use fanfare_session::websocket::InflaterPool;
+use fanfare_session::websocket::{CloseCode, InflaterPool};
 use fanfare_session::{Session, Share};
 
 use crate::envelope::{DoorId, Envelope, Kind, Passage};
-use crate::fanout::{Encoder, Log, Outbox, Variant, body};
+use crate::fanout::{Encoder, Log, Outbox, Outgoing, Variant, body};
 use crate::ids::{Instance, ShardId, SocketId};
 use crate::kit::{Host, Kit, KitHost};
 use crate::limits::{Dialect, DoorRules, Limits};
@@ -142,6 +142,7 @@ impl Shard {
             dirty: false,
             blocked: false,
             paused: false,
+            held: false,
             ended: false,
         };
         let slot = core.vacant.pop().unwrap_or_else(|| {
@@ -193,6 +194,24 @@ impl Shard {
                 kind => self.core.carry_out(kind),
             }
         }
+        self.settle_departed();
+    }
+
+    /// Sends to one connection of this shard, on behalf of somebody outside its turns.
+    pub fn send(&mut self, to: SocketId, message: &Outgoing<'_>) {
+        self.core.send(to, message);
+    }
+
+    /// Begins to close one connection of this shard, on behalf of somebody outside its turns.
+    pub fn close(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
+        self.core.close(socket, code, reason);
+        self.settle_departed();
+    }
+
+    /// Tells a connection's kit that what it waited for has come.
+    pub fn woken(&mut self, socket: SocketId) {
+        let Some(door) = self.core.get(socket).map(|connection| connection.door) else { return };
+        self.kits[usize::from(door.0)].woken(&mut self.core, socket);
         self.settle_departed();
     }
 

@@ -79,6 +79,8 @@ pub(crate) struct Connection {
     /// The socket took no more: wait until it is writable.
     pub(crate) blocked: bool,
     pub(crate) paused: bool,
+    /// The kit wants no more of it for now.
+    pub(crate) held: bool,
     /// The peer sends nothing more.
     pub(crate) ended: bool,
 }
