@@ -3,6 +3,7 @@
 
 mod autobahn;
 mod code;
+mod faults;
 mod process;
 mod test;
 mod tidy;
@@ -20,6 +21,7 @@ The project's own commands.
   cargo xtask test --list      the suites
   cargo xtask tidy             the rules of the house: imports, modules, words
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
+  cargo xtask faults           plants ten faults and sees that the simulation notices each
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +32,9 @@ fn main() -> ExitCode {
         Some("test") => Workspace::load().and_then(|workspace| test::run(&workspace, &rest)),
         Some("autobahn") => {
             Workspace::load().and_then(|workspace| autobahn::command(&workspace.root, rest == ["--all"]))
+        }
+        Some("faults") if rest.is_empty() => {
+            Workspace::load().and_then(|workspace| faults::command(&workspace))
         }
         Some("--help" | "-h" | "help") | None => {
             print!("{USAGE}");
