@@ -32,3 +32,8 @@ pub use fanfare_hub as hub;
 pub use fanfare_hub::{CloseCode, Limits};
 /// The kits that come with Fanfare.
 pub use fanfare_kits as kits;
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
