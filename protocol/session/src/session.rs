@@ -90,7 +90,8 @@ impl Session {
             return (input.len(), Received::Nothing);
         }
         if turn.share.is_used() {
-            return (0, Received::ShareUsed);
+            let waits = !input.is_empty() || self.reader.holds_inflater();
+            return (0, if waits { Received::ShareUsed } else { Received::Nothing });
         }
         if !input.is_empty() {
             self.last_seen_ms = turn.now_ms;
@@ -260,12 +261,6 @@ impl Session {
             if now_ms < stalls_at {
                 return Check::Again { at_ms: stalls_at };
             }
-            self.close(
-                now_ms,
-                CloseCode::POLICY_VIOLATION,
-                "Compressed message not finished in time",
-                transmit,
-            );
             return Check::Expired(Expiry::InflaterStall);
         }
         if self.awaits_pong {

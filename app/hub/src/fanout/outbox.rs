@@ -52,11 +52,12 @@ impl Outbox {
             log.retain(span, 1);
             return;
         }
+        // What has begun to be sent stays as it is: the limit is on what waits behind it.
         let last = match &mut self.rest {
-            Some(rest) => rest.back_mut().unwrap_or(&mut self.first),
-            None => &mut self.first,
+            Some(rest) => rest.back_mut(),
+            None => (!self.first_started).then_some(&mut self.first),
         };
-        if merge && last.merge(span) {
+        if merge && last.is_some_and(|last| last.merge(span)) {
             return;
         }
         log.retain(span, 1);

@@ -55,7 +55,11 @@ impl Shard {
             let (bytes, received) = self.core.receive_one(slot, &mut input[taken..], share);
             taken += bytes;
             match received {
-                Received::Nothing => break Reading::More,
+                Received::Nothing => {
+                    let Some(pause) = self.core.pause_due(slot, false) else { break Reading::More };
+                    self.core.pause(slot, pause);
+                    break Reading::Paused;
+                }
                 Received::Control => {}
                 Received::Text(text) => self.text(socket, text, share),
                 Received::Binary(payload) => self.binary(socket, payload),

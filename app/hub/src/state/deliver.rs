@@ -172,7 +172,8 @@ impl Core {
         if connection.gone.is_some() {
             return false;
         }
-        if connection.outbox.has_room(limit).is_ok() {
+        // Whoever has not refused a byte is not slow, however much one turn has for it.
+        if !connection.blocked || connection.outbox.has_room(limit).is_ok() {
             return true;
         }
         let keep = match self.rules[usize::from(connection.door.0)].slow {
@@ -215,8 +216,9 @@ impl Core {
             return;
         }
         let transmit = std::mem::take(&mut self.transmit);
-        let full =
-            self.at(slot).is_none_or(|there| there.outbox.has_room(2 * self.limits.outbox_bytes).is_err());
+        let full = self.at(slot).is_none_or(|there| {
+            there.blocked && there.outbox.has_room(2 * self.limits.outbox_bytes).is_err()
+        });
         if !full {
             let span = self.log.append(transmit.len(), |out| out.extend_from_slice(&transmit));
             self.push_span(slot, span);
