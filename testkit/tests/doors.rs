@@ -627,3 +627,27 @@ fn one_turn_may_have_more_for_a_client_than_may_wait() {
     house.says(peer, &json!({"type": "pump", "bytes": 1_000, "times": 100}));
     assert_eq!(binaries(&house.heard(peer)).len(), 100, "who has refused nothing is not slow");
 }
+
+#[test]
+fn a_large_answer_is_sent_to_its_end_while_somebody_takes_it() {
+    let mut house = house(1);
+    let peer = house.connect(0, ECHO, &Arrival::default());
+    house.takes(peer, 10_000);
+    house.binary(peer, &vec![7; 100_000]);
+    house.ends(peer);
+    for _ in 0..5 {
+        house.pass(4_000);
+        house.takes(peer, 10_000);
+    }
+    assert!(!house.is_gone(peer), "it goes on taking");
+    house.pass(5_200);
+    assert!(house.is_gone(peer), "and then it does not");
+}
+
+#[test]
+fn who_comes_while_the_server_goes_down_is_sent_on() {
+    let mut house = house(1);
+    house.shard(0).drain(1_000);
+    let peer = house.connect(0, CHAT, &Arrival::default());
+    assert!(house.heard(peer).contains(&Heard::Close(1012)));
+}

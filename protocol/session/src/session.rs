@@ -22,7 +22,7 @@ pub struct Session {
     reader: Reader,
     native: Option<Box<NativeState>>,
     last_seen_ms: u64,
-    /// When the ping or the close frame went out that now waits for its answer.
+    /// When the ping or the close frame went out that now waits for its answer, or the peer last took some of a backlog.
     asked_ms: u64,
     state: State,
     awaits_pong: bool,
@@ -236,9 +236,13 @@ impl Session {
     /// Says that a socket which was full has taken bytes: somebody is reading, and a ping that stands behind a backlog cannot
     /// be answered before it is read.
     pub fn progressed(&mut self, now_ms: u64) {
-        if self.awaits_pong {
-            self.asked_ms = now_ms;
-        }
+        self.asked_ms = now_ms;
+    }
+
+    /// When the rest of what a departed peer is owed is given up, unless it takes some of it before.
+    #[must_use]
+    pub fn gives_up_at_ms(&self) -> u64 {
+        self.asked_ms + CLOSE_TIMEOUT_MS
     }
 
     /// Looks whether a time has run out; pings a silent peer.

@@ -158,6 +158,10 @@ impl Shard {
             core.welcome(socket, number);
         }
         core.clear_current();
+        if core.draining {
+            // Its upgrade was answered before the drain began.
+            core.timers.set(core.now.ms, Due::Farewell(socket));
+        }
         self.kits[usize::from(door.0)].connected(&mut self.core, socket);
         socket
     }

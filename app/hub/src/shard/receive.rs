@@ -39,8 +39,10 @@ impl Shard {
 
     /// The peer has ended its direction. What it asked for is still answered.
     pub fn end_of_input(&mut self, socket: SocketId) {
+        let now_ms = self.core.now.ms;
         let Some(connection) = self.core.get_mut(socket) else { return };
         connection.ended = true;
+        connection.session.progressed(now_ms);
         self.core.depart_if_done(socket.slot);
         let at_ms = self.core.now.ms + fanfare_session::CLOSE_TIMEOUT_MS;
         self.core.schedule_check(socket.slot, at_ms);

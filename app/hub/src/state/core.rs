@@ -296,9 +296,11 @@ impl Core {
 
     /// The connection takes no part any more; its rooms and its kit are told before the turn goes on.
     pub(crate) fn depart(&mut self, slot: u32, gone: Gone) {
+        let now_ms = self.now.ms;
         let Some(connection) = self.at_mut(slot) else { return };
         if connection.gone.is_none() {
             connection.gone = Some(gone);
+            connection.session.progressed(now_ms);
             self.departed.push_back(slot);
         }
         // Whatever is left to be sent has a time limit.

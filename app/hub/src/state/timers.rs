@@ -153,10 +153,13 @@ impl Core {
         let heartbeat = self.limits.heartbeat;
         let mut transmit = std::mem::take(&mut self.transmit);
         let Some(connection) = self.at_mut(slot) else { return };
-        let check = match connection.gone {
-            Some(_) if connection.session.is_over() || connection.ended => Check::Expired(Expiry::Close),
-            _ if connection.ended => Check::Expired(Expiry::Close),
-            _ => connection.session.check(now_ms, &heartbeat, &mut transmit),
+        let departed = connection.ended || (connection.gone.is_some() && connection.session.is_over());
+        let check = if !departed {
+            connection.session.check(now_ms, &heartbeat, &mut transmit)
+        } else if now_ms < connection.session.gives_up_at_ms() {
+            Check::Again { at_ms: connection.session.gives_up_at_ms() }
+        } else {
+            Check::Expired(Expiry::Close)
         };
         self.transmit = transmit;
         self.flush_transmit(slot);
