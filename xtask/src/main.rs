@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`.
 #![allow(clippy::print_stdout, reason = "a command line tool: standard output is what it is for")]
 
 mod autobahn;
+mod bench;
 mod code;
 mod process;
 mod test;
@@ -20,6 +21,7 @@ The project's own commands.
   cargo xtask test --list      the suites
   cargo xtask tidy             the rules of the house: imports, modules, words
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
+  cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 25 minutes, quick: 8
 ";
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Some("autobahn") => {
             Workspace::load().and_then(|workspace| autobahn::command(&workspace.root, rest == ["--all"]))
         }
+        Some("bench") => Workspace::load().and_then(|workspace| bench::command(&workspace, &rest)),
         Some("--help" | "-h" | "help") | None => {
             print!("{USAGE}");
             Ok(true)
