@@ -9,11 +9,14 @@ use super::wire::{Kind, Wire, payload};
 use super::{STALL, Window};
 use crate::arguments::Arguments;
 
+/// Messages that the sender says before the run until one of them reaches everybody.
+const ATTEMPTS: u64 = 10;
+
+/// How long nobody may hear anything until it is plain that nothing will come.
+const QUIET: Duration = Duration::from_secs(2);
+
 /// Rounds of the pass that looks at every byte.
 const VERIFIED_ROUNDS: u64 = 50;
-
-/// How long nobody may have heard anything before the run begins: then all who joined have been announced.
-const QUIET: Duration = Duration::from_millis(300);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     let bytes = arguments.number("bytes", 64)?;
@@ -25,7 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     let connections =
         (0..=receivers).map(|index| target.open(index, &poll)).collect::<Result<Vec<_>, _>>()?;
     let mut crowd = Crowd { connections, buffer: vec![0; READ_BUFFER_BYTES], target };
-    crowd.join(&mut poll, room)?;
+    crowd.join(&mut poll, room, bytes)?;
     if arguments.has("verify") {
         return crowd.verify(&mut poll, room, bytes, in_flight);
     }
@@ -78,9 +81,10 @@ impl Crowd {
         self.connections[index].count(&mut self.buffer)
     }
 
-    /// Everybody goes into the room, if there is one, and hears who else came.
-    fn join(&mut self, poll: &mut Poll, room: &str) -> Result<(), String> {
-        let mut events = Events::with_capacity(1024);
+    /// Everybody goes into the room, if there is one. Returns when each receiver has heard a first message of the sender, which
+    /// comes behind everything that was said while they joined.
+    fn join(&mut self, poll: &mut Poll, room: &str, bytes: usize) -> Result<(), String> {
+        let mut joined = vec![room.is_empty(); self.connections.len()];
         for index in 0..self.connections.len() {
             if !room.is_empty() {
                 let mut frame = Vec::new();
@@ -88,19 +92,41 @@ impl Crowd {
                 self.target.wire.write(&mut frame, Kind::Text, join.as_bytes());
                 self.connections[index].send(&frame)?;
             }
-            // Those who are in already hear of it and have to read.
-            self.read_all(poll, &mut events, Duration::ZERO)?;
+            while !joined[index] {
+                if !self.mark(poll, &mut joined, b"{\"type\":\"history\"")? {
+                    return Err(format!("connection {index} did not get into the room"));
+                }
+            }
         }
-        while self.read_all(poll, &mut events, QUIET)? {}
-        self.connections.iter_mut().for_each(Connection::forget);
-        Ok(())
+        // Whoever is let in behind such a message does not get it: then another is sent.
+        for attempt in 0..ATTEMPTS {
+            let mark = payload(0, u64::MAX - attempt, bytes);
+            let mut frame = Vec::new();
+            let (kind, message) = Self::message(room, &mark);
+            self.target.wire.write(&mut frame, kind, &message);
+            self.connections[0].send(&frame)?;
+            let mut heard = vec![false; self.connections.len()];
+            heard[0] = true;
+            while self.mark(poll, &mut heard, &mark)? {
+                if !heard.contains(&false) {
+                    return Ok(());
+                }
+            }
+        }
+        Err("the sender's messages do not reach everybody".to_owned())
     }
 
-    /// Reads what comes within `wait`, whatever it is; false where nothing came.
-    fn read_all(&mut self, poll: &mut Poll, events: &mut Events, wait: Duration) -> Result<bool, String> {
-        poll.poll(events, Some(wait)).map_err(|error| error.to_string())?;
+    /// Reads what is there and notes who got a message that holds `mark`; false where nothing comes any more.
+    fn mark(&mut self, poll: &mut Poll, marked: &mut [bool], mark: &[u8]) -> Result<bool, String> {
+        let mut events = Events::with_capacity(1024);
+        poll.poll(&mut events, Some(QUIET)).map_err(|error| error.to_string())?;
         for event in events.iter() {
-            self.count(event.token().0)?;
+            let index = event.token().0;
+            self.connections[index].flush()?;
+            self.connections[index].look(self.target.wire, &mut self.buffer, |message| {
+                marked[index] |= message.windows(mark.len()).any(|window| window == mark);
+                Ok(())
+            })?;
         }
         Ok(!events.is_empty())
     }

@@ -66,8 +66,7 @@ impl Target {
         let mut stream = TcpStream::from_std(stream);
         let both = Interest::READABLE | Interest::WRITABLE;
         poll.registry().register(&mut stream, Token(index), both).map_err(failed)?;
-        let mut counter = Counter::new(self.wire);
-        counter.count(&early);
+        let counter = Counter::new(self.wire);
         Ok(Connection { stream, counter, unsent: Vec::new(), received: early })
     }
 
@@ -103,7 +102,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     counter: Counter,
     unsent: Vec<u8>,
-    /// What the verifying pass has not looked at yet.
+    /// What came with the handshake's answer, and what [`Connection::look`] has only a part of.
     received: Vec<u8>,
 }
 
@@ -129,7 +128,7 @@ impl Connection {
 
     /// Reads what is there and counts the messages that end in it.
     pub(crate) fn count(&mut self, buffer: &mut [u8]) -> Result<u64, String> {
-        let mut messages = 0;
+        let mut messages = self.counter.count(&std::mem::take(&mut self.received));
         loop {
             let bytes = self.read(buffer)?;
             messages += self.counter.count(&buffer[..bytes]);
@@ -137,11 +136,6 @@ impl Connection {
                 return Ok(messages);
             }
         }
-    }
-
-    /// Drops what came before the run, such as a welcome.
-    pub(crate) fn forget(&mut self) {
-        self.received.clear();
     }
 
     /// Reads what is there and gives each message to `look`.
