@@ -5,14 +5,22 @@
 mod driver;
 mod handshake;
 mod input;
+mod native;
 mod websocket;
 
 pub use driver::{Failure, Mutator, corpus, run_one};
 pub use handshake::handshake;
+pub use native::{native, shard};
 pub use websocket::{frames, messages};
 
 /// A target's name and function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: &[Target] = &[("handshake", handshake), ("frames", frames), ("messages", messages)];
+pub const TARGETS: &[Target] = &[
+    ("handshake", handshake),
+    ("frames", frames),
+    ("messages", messages),
+    ("native", native),
+    ("shard", shard),
+];

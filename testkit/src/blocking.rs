@@ -1,6 +1,7 @@
 //! A WebSocket over a blocking `TcpStream`, either role, built on nothing but `fanfare-websocket`: it echoes, so that
 //! Autobahn|Testsuite can judge the pure core without the server's loop around it.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Error, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -34,7 +35,22 @@ pub struct Connection {
     early: Vec<u8>,
     out: Vec<u8>,
     masks: u64,
+    heard: VecDeque<Heard>,
 }
+
+/// Something that a peer said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+    /// A close frame with this code; it has been answered.
+    Closed(Option<u16>),
+}
+
+/// How long a peer may stay silent before [`Connection::hear`] gives up.
+const HEAR_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether to go on reading.
 enum Turn {
@@ -105,6 +121,46 @@ impl Connection {
         self
     }
 
+    /// Sends a text message.
+    pub fn say(&mut self, text: &str) -> io::Result<()> {
+        self.send(Message::Text(text))?;
+        self.flush()
+    }
+
+    /// Sends a binary message.
+    pub fn say_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.send(Message::Binary(bytes))?;
+        self.flush()
+    }
+
+    /// Waits for the next thing that the peer says.
+    pub fn hear(&mut self) -> io::Result<Heard> {
+        self.stream.set_read_timeout(Some(HEAR_TIMEOUT))?;
+        let mut buffer = std::mem::take(&mut self.early);
+        loop {
+            let turn = self.read(&mut buffer, &mut |connection: &mut Self, message| {
+                connection.heard.push_back(match message {
+                    Message::Text(text) => Heard::Text(text.to_owned()),
+                    Message::Binary(bytes) => Heard::Binary(bytes.to_vec()),
+                });
+                Ok(())
+            })?;
+            self.flush()?;
+            if let Some(heard) = self.heard.pop_front() {
+                return Ok(heard);
+            }
+            if let Turn::Closed = turn {
+                return Err(Error::new(ErrorKind::UnexpectedEof, "the connection is closed"));
+            }
+            buffer.resize(READ_BYTES, 0);
+            let length = self.stream.read(&mut buffer)?;
+            if length == 0 {
+                return Err(Error::new(ErrorKind::UnexpectedEof, "the peer ended without a close frame"));
+            }
+            buffer.truncate(length);
+        }
+    }
+
     /// Sends every message back and answers pings, until the peer closes or misbehaves.
     pub fn echo(mut self) -> io::Result<()> {
         self.run(|connection, message| connection.send(message))
@@ -144,6 +200,7 @@ impl Connection {
             early,
             out: Vec::new(),
             masks: random() | 1,
+            heard: VecDeque::new(),
         }
     }
 
@@ -191,10 +248,12 @@ impl Connection {
                 Read::Binary(bytes) => handle(self, Message::Binary(&bytes))?,
                 Read::Ping(payload) => write_frame(&mut self.out, Opcode::Pong, true, false, &payload, mask),
                 Read::Close(None) => {
+                    self.heard.push_back(Heard::Closed(None));
                     write_frame(&mut self.out, Opcode::Close, true, false, &[], mask);
                     return Ok(Turn::Closed);
                 }
                 Read::Close(Some((code, _))) => {
+                    self.heard.push_back(Heard::Closed(Some(code.get())));
                     write_close(&mut self.out, code, "", mask);
                     return Ok(Turn::Closed);
                 }

@@ -4,6 +4,7 @@
 mod autobahn;
 mod bench;
 mod code;
+mod faults;
 mod process;
 mod test;
 mod tidy;
@@ -21,7 +22,8 @@ The project's own commands.
   cargo xtask test --list      the suites
   cargo xtask tidy             the rules of the house: imports, modules, words
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
-  cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 25 minutes, quick: 8
+  cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 20 minutes, quick: 10
+  cargo xtask faults           plants ten faults and sees that the simulation notices each
 ";
 
 fn main() -> ExitCode {
@@ -34,6 +36,9 @@ fn main() -> ExitCode {
             Workspace::load().and_then(|workspace| autobahn::command(&workspace.root, rest == ["--all"]))
         }
         Some("bench") => Workspace::load().and_then(|workspace| bench::command(&workspace, &rest)),
+        Some("faults") if rest.is_empty() => {
+            Workspace::load().and_then(|workspace| faults::command(&workspace))
+        }
         Some("--help" | "-h" | "help") | None => {
             print!("{USAGE}");
             Ok(true)

@@ -76,7 +76,7 @@ fn end_tree(id: u32) {
     for child in children(id) {
         end_tree(child);
     }
-    let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+    let _ = Command::new("kill").args(["-KILL", &id.to_string()]).stderr(Stdio::null()).status();
 }
 
 /// The children of a process, where the system has `/proc`; nothing elsewhere.

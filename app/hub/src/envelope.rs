@@ -3,12 +3,11 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use fanfare_native::ErrorCode;
 use fanfare_session::Reply;
+use fanfare_session::native::ErrorCode;
 
 use crate::fanout::OwnedOutgoing;
 use crate::ids::{SocketId, User};
-use crate::kit::Passage;
 
 /// A door, counted in the order of its registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +44,15 @@ pub(crate) enum Kind {
     Passage { door: DoorId, room: Arc<str>, from: Sender, reply: Option<Reply>, passage: Passage },
     /// To the place of a room.
     Letter { door: DoorId, room: Arc<str>, from: Sender, reply: Option<Reply>, letter: Box<dyn AnyLetter> },
+}
+
+/// How a connection passes a room's door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passage {
+    Join,
+    Leave,
+    /// The connection is gone: as `Leave`, with nobody to answer.
+    Gone,
 }
 
 /// A kit's letter, on its way to a place on another shard.

@@ -11,6 +11,7 @@ mod limits;
 mod links;
 mod room;
 mod shard;
+mod state;
 
 pub use envelope::{Answer, DoorId, Envelope, Sender};
 pub use fanout::{Event, Outgoing, OwnedOutgoing, body};
@@ -18,14 +19,15 @@ pub use ids::{
     CLIENT_ID_CHARS, Instance, ROOM_NAME_CHARS_MAX, ShardId, SocketId, USER_NAME_CHARS_MAX, User,
     check_room_name, check_user_name, client_id, home_of, socket_of,
 };
-pub use kit::{Edge, Gone, Kit, Message, Place, PlaceContext, PlainPlace};
+pub use kit::{Edge, Kit, Message, Place, PlaceContext, PlainPlace};
 pub use limits::{
     BATCH_INTERVAL_MS_MAX, CROWDED_MEMBERS, Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX, MEMORY_STALL_MS,
     OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX, SlowPolicy,
 };
 pub use links::{Links, READ_BUFFER_BYTES, Readiness, Token, Transport};
-pub use shard::{Arrival, Closed, Counters, Door, Now, Reading, Shard, ShardSetup};
+pub use shard::{Door, Shard, ShardSetup};
+pub use state::{Arrival, Closed, Counters, Gone, Now, Reading};
 
-pub use fanfare_native::ErrorCode;
+pub use fanfare_session::native::ErrorCode;
+pub use fanfare_session::websocket::{CloseCode, DeflateParameters, Payload, Text};
 pub use fanfare_session::{Heartbeat, Share};
-pub use fanfare_websocket::{CloseCode, DeflateParameters, Payload, Text};

@@ -42,7 +42,7 @@ impl Default for Limits {
             rooms_per_connection: 128,
             outbox_bytes: 1 << 20,
             memory_budget_bytes: 1 << 30,
-            compression_threshold_bytes: fanfare_websocket::COMPRESSION_THRESHOLD_BYTES,
+            compression_threshold_bytes: fanfare_session::websocket::COMPRESSION_THRESHOLD_BYTES,
         }
     }
 }

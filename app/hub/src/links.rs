@@ -11,7 +11,8 @@ use fanfare_session::Share;
 
 use crate::envelope::DoorId;
 use crate::ids::SocketId;
-use crate::shard::{Arrival, Reading, Shard};
+use crate::shard::Shard;
+use crate::state::{Arrival, Reading};
 
 /// Bytes that one read may take: the buffer that a whole shard shares.
 pub const READ_BUFFER_BYTES: usize = 64 << 10;
@@ -266,7 +267,7 @@ impl<T: Transport> Links<T> {
         loop {
             match link.transport.receive(&mut self.buffer) {
                 Ok(bytes) if bytes > 0 && link.lingered_bytes < LINGER_BYTES_MAX => {
-                    link.lingered_bytes += bytes
+                    link.lingered_bytes += bytes;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -7,13 +7,10 @@ use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use rust_embed::{EmbeddedFile, RustEmbed};
+use include_dir::{Dir, File, include_dir};
 
-#[derive(RustEmbed)]
-#[folder = "../../web"]
-#[include = "pages/**"]
-#[include = "client/*.js"]
-struct Web;
+static PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../web/pages");
+static CLIENT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../web/client");
 
 /// Nothing but our own modules and styles runs; pictures may come from the page's own memory.
 const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; \
@@ -23,19 +20,22 @@ const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 
 /// Finds the page, or the part of one, that stands at a path.
 pub(crate) fn find(path: &str) -> Option<Asset> {
     let path = path.strip_prefix('/')?;
-    if let Some(file) = Web::get(&file_name(path)) {
+    if let Some(file) = file(path) {
         return Some(asset(path, file));
     }
-    let is_folder = !path.is_empty() && Web::get(&format!("pages/{path}/index.html")).is_some();
+    let is_folder = !path.is_empty() && PAGES.get_file(format!("{path}/index.html")).is_some();
     is_folder.then(|| redirect(path)).flatten()
 }
 
-fn file_name(path: &str) -> String {
+fn file(path: &str) -> Option<&'static File<'static>> {
+    if let Some(module) = path.strip_prefix("client/") {
+        return CLIENT.get_file(module).filter(|_| module.ends_with(".js"));
+    }
     let index = if path.is_empty() || path.ends_with('/') { "index.html" } else { "" };
-    if path.starts_with("client/") { format!("{path}{index}") } else { format!("pages/{path}{index}") }
+    PAGES.get_file(format!("{path}{index}"))
 }
 
-fn asset(path: &str, file: EmbeddedFile) -> Asset {
+fn asset(path: &str, file: &'static File<'static>) -> Asset {
     let content_type = match path.rsplit_once('.').map(|(_, ending)| ending) {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
@@ -46,7 +46,7 @@ fn asset(path: &str, file: EmbeddedFile) -> Asset {
     let fixed = |name: HeaderName, value: &'static str| (name, HeaderValue::from_static(value));
     Asset {
         content_type,
-        bytes: Bytes::from(file.data.into_owned()),
+        bytes: Bytes::from_static(file.contents()),
         headers: vec![
             fixed(CONTENT_SECURITY_POLICY, POLICY),
             fixed(X_CONTENT_TYPE_OPTIONS, "nosniff"),

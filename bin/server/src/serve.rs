@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use fanfare_driver::{DoorSpec, Options, Server, Stopped};
-use fanfare_hub::{Door, Heartbeat, Limits};
+use fanfare_hub::{Door, DoorRules, Heartbeat, Kit, Limits};
 use fanfare_kits::{Binary, Chat, Echo};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,6 +34,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
         server.drain(within);
     }
     // A second signal means now.
+    let stopper = server.stopper();
     std::thread::spawn(move || {
         let again = runtime.block_on(async {
             let mut interrupt = signal(SignalKind::interrupt())?;
@@ -41,7 +42,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
             Ok::<_, std::io::Error>(())
         });
         if again.is_ok() {
-            std::process::exit(130);
+            stopper.stop();
         }
     });
     match server.wait() {
@@ -103,16 +104,18 @@ fn limits(settings: &Settings) -> Limits {
 
 /// Every kit that is mounted, by its path.
 fn doors(settings: &Settings) -> Vec<DoorSpec> {
-    let text = size(settings.message_limit);
-    let binary = size(settings.binary_message_limit);
-    let echo = size(settings.echo_message_limit);
-    let door =
-        |path: &str, make: Arc<dyn Fn() -> Door + Send + Sync>| DoorSpec { path: path.to_owned(), make };
-    vec![
-        door("/echo", Arc::new(move || Echo::door(echo))),
-        door("/chat", Arc::new(move || Chat::door(text, binary))),
-        door("/binary", Arc::new(move || Binary::door(text, binary))),
-    ]
+    let json = DoorRules {
+        text_limit_bytes: size(settings.message_limit),
+        binary_limit_bytes: size(settings.binary_message_limit),
+        ..DoorRules::default()
+    };
+    let echo_limit = size(settings.echo_message_limit);
+    let echo = DoorRules { text_limit_bytes: echo_limit, binary_limit_bytes: echo_limit, ..Echo.rules() };
+    vec![door("/echo", Echo, echo), door("/chat", Chat, json.clone()), door("/binary", Binary, json)]
+}
+
+fn door<K: Kit + Copy + Send + Sync>(path: &str, kit: K, rules: DoorRules) -> DoorSpec {
+    DoorSpec { path: path.to_owned(), make: Arc::new(move |_| Door::new(rules.clone(), kit)) }
 }
 
 /// Where a browser on this machine finds the server.

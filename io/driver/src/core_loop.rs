@@ -175,6 +175,9 @@ impl CoreLoop {
                     self.shard.deliver(envelopes);
                     self.mailboxes.handled(from, bytes);
                 }
+                Mail::Send(to, message) => self.shard.send(to, &message.as_outgoing()),
+                Mail::Close(socket, code, reason) => self.shard.close(socket, code, &reason),
+                Mail::Woken(socket) => self.shard.woken(socket),
                 Mail::Drain { within_ms } => {
                     self.shard.drain(within_ms);
                     self.draining.notify_waiters();

@@ -53,7 +53,7 @@ pub struct Asset {
 }
 
 /// Finds the asset for a path.
-pub(crate) type Pages = Arc<dyn Fn(&str) -> Option<Asset> + Send + Sync>;
+pub type Pages = Arc<dyn Fn(&str) -> Option<Asset> + Send + Sync>;
 
 /// What the HTTP side of every shard shares.
 pub(crate) struct Front {

@@ -12,5 +12,6 @@ mod mailbox;
 mod server;
 mod transport;
 
-pub use http::Asset;
-pub use server::{DoorSpec, Options, Server, StartError, Stopped};
+pub use http::{Asset, Pages};
+pub use mailbox::Remote;
+pub use server::{DoorSpec, Options, Server, StartError, Stopped, Stopper};

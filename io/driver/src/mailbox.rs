@@ -4,9 +4,9 @@
 //! that cause it when it is half of [`fanfare_hub::MAILBOX_BYTES_MAX`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use fanfare_hub::{Envelope, MAILBOX_BYTES_MAX, ShardId};
+use fanfare_hub::{CloseCode, Envelope, MAILBOX_BYTES_MAX, OwnedOutgoing, ShardId, SocketId};
 use mio::Waker;
 
 /// Something for a shard from outside its thread.
@@ -14,6 +14,12 @@ use mio::Waker;
 pub(crate) enum Mail {
     /// From another shard, with their cost in bytes.
     Envelopes(ShardId, Vec<Envelope>, usize),
+    /// From outside the shards: a message for one of its connections.
+    Send(SocketId, Box<OwnedOutgoing>),
+    /// From outside the shards: close one of its connections.
+    Close(SocketId, CloseCode, String),
+    /// What a kit waited for on behalf of this connection has come.
+    Woken(SocketId),
     /// Send everybody away within this time.
     Drain { within_ms: u64 },
     /// Stop now.
@@ -24,6 +30,27 @@ pub(crate) enum Mail {
 struct Mailbox {
     mail: Mutex<Vec<Mail>>,
     waker: Waker,
+}
+
+/// A way to the connections of a server from outside its shards' turns: from tasks and from other threads.
+#[derive(Clone, Debug)]
+pub struct Remote(pub(crate) Arc<Mailboxes>);
+
+impl Remote {
+    /// Sends to a connection. What is sent to one that has gone goes nowhere.
+    pub fn send(&self, to: SocketId, message: OwnedOutgoing) {
+        self.0.put(to.shard(), Mail::Send(to, Box::new(message)));
+    }
+
+    /// Begins to close a connection.
+    pub fn close(&self, socket: SocketId, code: CloseCode, reason: &str) {
+        self.0.put(socket.shard(), Mail::Close(socket, code, reason.to_owned()));
+    }
+
+    /// Tells the kit of a connection that what it waited for has come.
+    pub fn wake(&self, socket: SocketId) {
+        self.0.put(socket.shard(), Mail::Woken(socket));
+    }
 }
 
 /// All mailboxes of a server.

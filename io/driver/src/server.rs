@@ -14,9 +14,9 @@ use tokio::task::LocalSet;
 
 use crate::admission::{Admission, ConnectionLimits};
 use crate::core_loop::{Clock, CoreLoop, Entrance, WAKER};
-use crate::http::{Asset, Front, serve};
+use crate::http::{Front, Pages, serve};
 use crate::listen::listeners;
-use crate::mailbox::{Mail, Mailboxes};
+use crate::mailbox::{Mail, Mailboxes, Remote};
 
 /// How long the acceptor rests after an error that the next attempt would only repeat, such as no free descriptor.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -30,7 +30,7 @@ pub struct DoorSpec {
     /// The path, such as `/chat`.
     pub path: String,
     /// Makes the kit for one shard.
-    pub make: Arc<dyn Fn() -> Door + Send + Sync>,
+    pub make: Arc<dyn Fn(&Remote) -> Door + Send + Sync>,
 }
 
 /// What a server is made of.
@@ -44,7 +44,7 @@ pub struct Options {
     /// The doors.
     pub doors: Vec<DoorSpec>,
     /// Finds the page for a path.
-    pub pages: Arc<dyn Fn(&str) -> Option<Asset> + Send + Sync>,
+    pub pages: Pages,
     /// Whether permessage-deflate is agreed to.
     pub compression: bool,
     /// How long a handshake may take.
@@ -149,6 +149,12 @@ impl Server {
         self.mailboxes.put_all(|| Mail::Drain { within_ms });
     }
 
+    /// Something that can stop the server while another waits for it.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.mailboxes))
+    }
+
     /// Whether a shard has ended.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -195,6 +201,17 @@ impl StartError {
     }
 }
 
+/// Stops a server at once; see [`Server::stopper`].
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Mailboxes>);
+
+impl Stopper {
+    /// Stops every shard. Whoever is still connected is cut.
+    pub fn stop(&self) {
+        self.0.put_all(|| Mail::Stop);
+    }
+}
+
 /// What a shard's thread starts with.
 struct ShardThread {
     setup: ShardSetup,
@@ -212,7 +229,7 @@ impl ShardThread {
         let entrance = Rc::new(Entrance::default());
         let draining = Rc::new(Notify::new());
         let id = self.setup.shard;
-        let doors = self.doors.iter().map(|door| (door.make)()).collect();
+        let doors = self.doors.iter().map(|door| (door.make)(&Remote(Arc::clone(&self.mailboxes)))).collect();
         let core_loop = CoreLoop {
             id,
             shard: Shard::new(self.setup, doors, self.clock.now()),

@@ -8,13 +8,15 @@
 //! the socket while it says [`Received::ShareUsed`] or [`Received::InflaterWanted`].
 
 mod heartbeat;
-mod native;
+mod native_state;
 mod pending;
 mod session;
 mod turn;
 
+pub use fanfare_native as native;
+pub use fanfare_websocket as websocket;
 pub use heartbeat::{Check, Expiry, Heartbeat};
-pub use native::{NativeState, Opened};
+pub use native_state::{NativeState, Opened};
 pub use pending::{IdRefused, Pending, Reply, UNANSWERED_MAX};
 pub use session::{CLOSE_TIMEOUT_MS, End, INFLATER_STALL_MS, Received, Session};
 pub use turn::{FRAMES_PER_TURN, INFLATED_BYTES_PER_TURN, READ_BYTES_PER_TURN, Share, Turn};

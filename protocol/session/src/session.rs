@@ -6,7 +6,7 @@ use fanfare_websocket::{
 };
 
 use crate::heartbeat::{Check, Expiry, Heartbeat};
-use crate::native::{self, NativeState, Opened, Place};
+use crate::native_state::{self, NativeState, Opened, Place};
 use crate::pending::Reply;
 use crate::turn::Turn;
 
@@ -200,17 +200,17 @@ impl Session {
 
     /// Opens a text message of the native dialect.
     pub fn open<'a>(&mut self, text: &'a str) -> Opened<'a> {
-        native::open(&mut self.native, text, Place::Alone)
+        native_state::open(&mut self.native, text, Place::Alone)
     }
 
     /// Opens a message that stood inside a batch.
     pub fn open_in_batch<'a>(&mut self, text: &'a str) -> Opened<'a> {
-        native::open(&mut self.native, text, Place::InBatch)
+        native_state::open(&mut self.native, text, Place::InBatch)
     }
 
     /// Opens a message that [`Session::take_in_order`] gave.
     pub fn open_in_order<'a>(&mut self, text: &'a str) -> Opened<'a> {
-        native::open(&mut self.native, text, Place::InOrder)
+        native_state::open(&mut self.native, text, Place::InOrder)
     }
 
     /// The text that waited for the `seq` just handled, if there is one.

@@ -67,7 +67,9 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
             "--seeds" => options.seeds = number(&value()?)?,
             "--shards" => {
                 let shards = value()?;
-                let parsed = shards.split(',').map(|shards| shards.parse().map_err(|error| format!("{shards}: {error}")));
+                let parsed = shards
+                    .split(',')
+                    .map(|shards| shards.parse().map_err(|error| format!("{shards}: {error}")));
                 options.shards = parsed.collect::<Result<_, _>>()?;
             }
             other => return Err(format!("unknown argument {other}; there are --from, --seeds and --shards")),

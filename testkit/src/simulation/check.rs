@@ -8,44 +8,36 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use super::client::{Client, Exit, What};
+use super::lists::{author, rooms};
 use super::world::World;
 
-type Checked = Result<(), String>;
+pub(super) type Checked = Result<(), String>;
 
 /// One message that wanted an answer.
-struct Asked<'a> {
-    at: usize,
-    at_ms: u64,
-    value: &'a Value,
-    answers: Vec<(u64, &'a Value)>,
+pub(super) struct Asked<'a> {
+    pub(super) at: usize,
+    pub(super) at_ms: u64,
+    pub(super) value: &'a Value,
+    pub(super) answers: Vec<(u64, &'a Value)>,
 }
 
 /// From a `join` to the `leave` after it.
 #[derive(Default, Debug)]
-struct Stay {
-    asked: (usize, u64),
-    admitted: Option<(usize, u64)>,
-    leave_asked: Option<(usize, u64)>,
-    dismissed: Option<(usize, u64)>,
+pub(super) struct Stay {
+    pub(super) asked: (usize, u64),
+    pub(super) admitted: Option<(usize, u64)>,
+    pub(super) leave_asked: Option<(usize, u64)>,
+    pub(super) dismissed: Option<(usize, u64)>,
 }
 
 /// A client's log, read.
-struct Account<'a> {
-    client: &'a Client,
+pub(super) struct Account<'a> {
+    pub(super) client: &'a Client,
     /// It was there until everybody was sent away.
-    stayed: bool,
-    asked: Vec<Asked<'a>>,
-    stays: BTreeMap<&'a str, Vec<Stay>>,
-    welcomed_ms: Option<u64>,
-}
-
-/// Something said: who, which of their messages, when it was sent, when its sender knew that it was out.
-#[derive(Clone, Copy, Debug)]
-struct Said {
-    client: usize,
-    number: u64,
-    sent_ms: u64,
-    acked_ms: Option<u64>,
+    pub(super) stayed: bool,
+    pub(super) asked: Vec<Asked<'a>>,
+    pub(super) stays: BTreeMap<&'a str, Vec<Stay>>,
+    pub(super) welcomed_ms: Option<u64>,
 }
 
 /// Checks everything that everybody saw.
@@ -54,7 +46,8 @@ struct Said {
 /// The first thing that is wrong, in a sentence.
 pub fn check(world: &World) -> Checked {
     let end_ms = world.quiet_from_ms + 12_000;
-    let accounts = world.clients().iter().map(|client| account(client, end_ms)).collect::<Result<Vec<_>, _>>()?;
+    let accounts =
+        world.clients().iter().map(|client| account(client, end_ms)).collect::<Result<Vec<_>, _>>()?;
     for account in &accounts {
         exits(account, world, end_ms)?;
         match account.client.door {
@@ -75,7 +68,8 @@ fn account(client: &Client, end_ms: u64) -> Result<Account<'_>, String> {
     let stayed = !client.misbehaved
         && client.left_at_ms.is_none_or(|at_ms| at_ms >= end_ms)
         && client.exit.is_none_or(|(at_ms, _)| at_ms >= end_ms);
-    let mut account = Account { client, stayed, asked: Vec::new(), stays: BTreeMap::new(), welcomed_ms: None };
+    let mut account =
+        Account { client, stayed, asked: Vec::new(), stays: BTreeMap::new(), welcomed_ms: None };
     for (at, entry) in client.log.iter().enumerate() {
         match &entry.what {
             What::Sent(value) => account.sent(at, entry.at_ms, value),
@@ -111,7 +105,8 @@ impl<'a> Account<'a> {
         }
         let number = self.client.number;
         let asked = self.asked.iter_mut().find(|asked| asked.value["id"] == value["messageId"]);
-        let asked = asked.ok_or_else(|| format!("client {number} got an answer that it never asked for: {value}"))?;
+        let asked =
+            asked.ok_or_else(|| format!("client {number} got an answer that it never asked for: {value}"))?;
         asked.answers.push((at_ms, value));
         if asked.answers.len() > 1 {
             return Err(format!("client {number} got two answers: {:?}", asked.answers));
@@ -148,7 +143,17 @@ fn exits(account: &Account<'_>, world: &World, end_ms: u64) -> Checked {
         Exit::Ended => client.misbehaved || (at_ms >= end_ms && world.drains()),
         Exit::ByServer(_) => false,
     };
-    if allowed { Ok(()) } else { Err(format!("client {} was sent away: {exit:?} at {at_ms}; left {:?}, deflate {:?}; {:?}", client.number, client.left_at_ms, client.deflate.is_some(), client.log.iter().rev().take(4).collect::<Vec<_>>())) }
+    if allowed {
+        Ok(())
+    } else {
+        Err(format!(
+            "client {} was sent away: {exit:?} at {at_ms}; left {:?}, deflate {:?}; {:?}",
+            client.number,
+            client.left_at_ms,
+            client.deflate.is_some(),
+            client.log.iter().rev().take(4).collect::<Vec<_>>()
+        ))
+    }
 }
 
 fn echoes(account: &Account<'_>) -> Checked {
@@ -168,7 +173,12 @@ fn echoes(account: &Account<'_>) -> Checked {
     if whole && got[..] == sent[..got.len()] {
         return Ok(());
     }
-    Err(format!("client {} sent {} messages to be echoed and got {} back", account.client.number, sent.len(), got.len()))
+    Err(format!(
+        "client {} sent {} messages to be echoed and got {} back",
+        account.client.number,
+        sent.len(),
+        got.len()
+    ))
 }
 
 /// Each message that wanted an answer has one, and it is the right one.
@@ -185,7 +195,9 @@ fn answers(account: &Account<'_>) -> Checked {
         let code = answer["code"].as_str();
         let right = match (asked.value["type"].as_str(), room) {
             (Some("join" | "leave"), _) => code.is_none(),
-            (Some("chat" | "typing" | "presence"), Some(room)) if account.is_member_at(room, asked.at) => code.is_none(),
+            (Some("chat" | "typing" | "presence"), Some(room)) if account.is_member_at(room, asked.at) => {
+                code.is_none()
+            }
             (Some("chat" | "typing" | "presence"), Some(_)) => code == Some("forbidden"),
             (Some("private"), _) => code.is_none_or(|code| code == "not_found"),
             _ => code.is_none(),
@@ -195,139 +207,6 @@ fn answers(account: &Account<'_>) -> Checked {
         }
     }
     Ok(())
-}
-
-/// `c<client>-<number>-…` and `B<client>-<number>-…` say whose message it is, and which.
-fn author(text: &str) -> Option<(usize, u64)> {
-    let mut parts = text.get(1..)?.splitn(3, '-');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-/// Everything said in each room, by id.
-fn lists<'a>(accounts: &[Account<'a>]) -> Result<BTreeMap<&'a str, BTreeMap<u64, Said>>, String> {
-    let mut requests = HashMap::new();
-    for account in accounts {
-        for asked in account.asked.iter().filter(|asked| asked.value["type"] == "chat") {
-            requests.insert(asked.value["text"].as_str().unwrap_or_default(), (account, asked));
-        }
-    }
-    let mut lists: BTreeMap<&str, BTreeMap<u64, Said>> = BTreeMap::new();
-    let mut ids: HashMap<&str, u64> = HashMap::new();
-    let mut add = |room: &'a str, id: &Value, text: &'a str| -> Checked {
-        let id: u64 = id.as_str().and_then(|id| id.parse().ok()).ok_or(format!("{id} is no id"))?;
-        let (account, asked) = requests.get(text).ok_or(format!("nobody said {text:?}"))?;
-        if asked.value["room"] != room {
-            return Err(format!("{text:?} was said in {} and seen in {room}", asked.value["room"]));
-        }
-        if *ids.entry(text).or_insert(id) != id {
-            return Err(format!("{text:?} has two ids"));
-        }
-        let (client, number) = author(text).ok_or(format!("{text:?} is nobody's"))?;
-        let acked_ms = asked.answers.first().map(|(at_ms, _)| *at_ms);
-        let said = Said { client, number, sent_ms: asked.at_ms, acked_ms };
-        let known = lists.entry(room).or_default().entry(id).or_insert(said);
-        if (known.client, known.number) != (account.client.number, number) {
-            return Err(format!("id {id} of {room} belongs to two messages"));
-        }
-        Ok(())
-    };
-    for account in accounts {
-        for asked in account.asked.iter().filter(|asked| asked.value["type"] == "chat") {
-            let (Some(room), Some((_, answer))) = (asked.value["room"].as_str(), asked.answers.first()) else { continue };
-            if answer["type"] == "ack" {
-                add(room, &answer["id"], asked.value["text"].as_str().unwrap_or_default())?;
-            }
-        }
-        for entry in &account.client.log {
-            let What::Got(value) = &entry.what else { continue };
-            if let (true, Some(room)) = (value["type"] == "chat", value["room"].as_str()) {
-                add(room, &value["id"], value["text"].as_str().unwrap_or_default())?;
-            }
-        }
-    }
-    Ok(lists)
-}
-
-fn rooms(accounts: &[Account<'_>]) -> Checked {
-    let lists = lists(accounts)?;
-    for (room, list) in &lists {
-        let mut last: HashMap<usize, u64> = HashMap::new();
-        for said in list.values() {
-            if last.insert(said.client, said.number).is_some_and(|earlier| earlier >= said.number) {
-                return Err(format!("client {}'s messages in {room} are out of order", said.client));
-            }
-        }
-    }
-    let empty = BTreeMap::new();
-    for account in accounts.iter().filter(|account| account.client.door == 1) {
-        let mut explained = 0;
-        for (room, stays) in &account.stays {
-            for stay in stays {
-                explained += stay_saw(account, room, stay, lists.get(room).unwrap_or(&empty))?;
-            }
-        }
-        let seen = account.client.log.iter().filter(|entry| is_chat_in_room(&entry.what).is_some()).count();
-        if seen != explained {
-            let number = account.client.number;
-            return Err(format!("client {number} saw {seen} messages of rooms, {explained} of them while it was in one"));
-        }
-    }
-    Ok(())
-}
-
-fn is_chat_in_room(what: &What) -> Option<(&str, u64)> {
-    let What::Got(value) = what else { return None };
-    if value["type"] != "chat" {
-        return None;
-    }
-    Some((value["room"].as_str()?, value["id"].as_str()?.parse().ok()?))
-}
-
-/// Checks one stay against the room's list. Returns how many messages it saw.
-fn stay_saw(account: &Account<'_>, room: &str, stay: &Stay, list: &BTreeMap<u64, Said>) -> Result<usize, String> {
-    let number = account.client.number;
-    let begin = stay.admitted.map_or(usize::MAX, |(at, _)| at);
-    let end = stay.dismissed.map_or(usize::MAX, |(at, _)| at);
-    let log = account.client.log.iter().enumerate().filter(|(at, _)| *at > begin && *at < end);
-    let seen: Vec<u64> = log
-        .filter_map(|(_, entry)| is_chat_in_room(&entry.what))
-        .filter_map(|(seen_in, id)| (seen_in == room).then_some(id))
-        .collect();
-    let wrong = |what: &str, id: u64| {
-        Err(format!("client {number} in {room}: {what} (id {id}, {:?}; {stay:?})", list.get(&id)))
-    };
-    for pair in seen.windows(2) {
-        if pair[0] >= pair[1] {
-            return wrong("saw messages out of order or twice", pair[1]);
-        }
-        if let Some((missed, _)) = list.range(pair[0] + 1..pair[1]).next() {
-            return wrong("missed a message between two that it saw", *missed);
-        }
-    }
-    let remained = account.stayed && stay.leave_asked.is_none();
-    for (id, said) in list {
-        let saw = seen.binary_search(id).is_ok();
-        let before = said.acked_ms.is_some_and(|acked_ms| acked_ms < stay.asked.1);
-        let after_leaving = stay.dismissed.is_some_and(|(_, at_ms)| said.sent_ms > at_ms);
-        if saw && (before || after_leaving) {
-            return wrong("saw a message from when it was not there", *id);
-        }
-        let since_admitted = stay.admitted.is_some_and(|(_, at_ms)| said.sent_ms > at_ms);
-        let until_leaving = match stay.leave_asked {
-            // Whoever was cut may not have seen it, but whoever has its leave answered has.
-            Some((_, leave_ms)) => stay.dismissed.is_some() && said.acked_ms.is_some_and(|acked_ms| acked_ms < leave_ms),
-            None => account.stayed,
-        };
-        if !saw && since_admitted && until_leaving {
-            return wrong("missed a message", *id);
-        }
-    }
-    if let (true, Some(last), Some((newest, _))) = (remained, seen.last(), list.last_key_value())
-        && last != newest
-    {
-        return wrong("did not see the last message", *newest);
-    }
-    Ok(seen.len())
 }
 
 fn roomless(what: &What) -> Option<(bool, String)> {
@@ -351,17 +230,25 @@ fn binary(what: &What) -> Option<(bool, String)> {
 }
 
 /// Messages to everyone else at a door: once each, in each sender's order, and none missing for whoever was there.
-fn straight(accounts: &[Account<'_>], door: u8, kind: &str, of: fn(&What) -> Option<(bool, String)>) -> Checked {
+fn straight(
+    accounts: &[Account<'_>],
+    door: u8,
+    kind: &str,
+    of: fn(&What) -> Option<(bool, String)>,
+) -> Checked {
     let there = || accounts.iter().filter(move |account| account.client.door == door);
     for sender in there() {
         let sent: Vec<(u64, String)> = sender
             .client
             .log
             .iter()
-            .filter_map(|entry| of(&entry.what).filter(|(sent, _)| *sent).map(|(_, text)| (entry.at_ms, text)))
+            .filter_map(|entry| {
+                of(&entry.what).filter(|(sent, _)| *sent).map(|(_, text)| (entry.at_ms, text))
+            })
             .collect();
         for receiver in there() {
-            let got = receiver.client.log.iter().filter_map(|entry| of(&entry.what).filter(|(sent, _)| !*sent));
+            let got =
+                receiver.client.log.iter().filter_map(|entry| of(&entry.what).filter(|(sent, _)| !*sent));
             let got: Vec<String> = got
                 .map(|(_, text)| text)
                 .filter(|text| author(text).is_some_and(|(client, _)| client == sender.client.number))
@@ -373,13 +260,16 @@ fn straight(accounts: &[Account<'_>], door: u8, kind: &str, of: fn(&What) -> Opt
             let mut position = 0;
             for text in &got {
                 let found = sent[position..].iter().position(|(_, known)| known == text);
-                let found = found.ok_or(format!("client {to} got {kind} of client {from} twice, changed or out of order"))?;
+                let found = found.ok_or(format!(
+                    "client {to} got {kind} of client {from} twice, changed or out of order"
+                ))?;
                 position += found + 1;
             }
-            let due = |at_ms: u64| receiver.stayed && receiver.welcomed_ms.is_some_and(|welcomed| welcomed < at_ms);
+            let due =
+                |at_ms: u64| receiver.stayed && receiver.welcomed_ms.is_some_and(|welcomed| welcomed < at_ms);
             let missed = sent.iter().find(|(at_ms, text)| due(*at_ms) && !got.contains(text));
             if let (true, true, Some((_, text))) = (from != to, sender.stayed, missed) {
-                return Err(format!("client {to} missed {kind} {:.40} of client {from}", text));
+                return Err(format!("client {to} missed {kind} {text:.40} of client {from}"));
             }
         }
     }
@@ -390,13 +280,15 @@ fn privates(accounts: &[Account<'_>]) -> Checked {
     for sender in accounts.iter().filter(|account| account.client.door == 1) {
         for asked in sender.asked.iter().filter(|asked| asked.value["type"] == "private") {
             let text = &asked.value["text"];
-            let target = accounts.iter().find(|account| account.client.id.as_deref() == asked.value["to"].as_str());
+            let target =
+                accounts.iter().find(|account| account.client.id.as_deref() == asked.value["to"].as_str());
             let seen = |account: &Account<'_>| {
                 let log = account.client.log.iter();
                 log.filter(|entry| matches!(&entry.what, What::Got(got) if got["type"] == "private" && got["text"] == *text))
                     .count()
             };
-            let strangers = accounts.iter().filter(|account| account.client.id.as_deref() != asked.value["to"].as_str());
+            let strangers =
+                accounts.iter().filter(|account| account.client.id.as_deref() != asked.value["to"].as_str());
             if strangers.map(seen).sum::<usize>() > 0 {
                 return Err(format!("a stranger saw the private message {text}"));
             }
@@ -425,7 +317,9 @@ fn passages(accounts: &[Account<'_>]) -> Checked {
     for observer in accounts.iter().filter(|account| account.stayed && account.client.door == 1) {
         for (room, stays) in &observer.stays {
             let Some(stay) = stays.last().filter(|stay| stay.leave_asked.is_none()) else { continue };
-            let (Some((admitted, admitted_ms)), (_, asked_ms)) = (stay.admitted, stay.asked) else { continue };
+            let (Some((admitted, admitted_ms)), (_, asked_ms)) = (stay.admitted, stay.asked) else {
+                continue;
+            };
             for other in accounts.iter().filter(|other| other.client.number != observer.client.number) {
                 let Some(id) = other.client.id.as_deref() else { continue };
                 let told = |name: &str| {
@@ -439,7 +333,9 @@ fn passages(accounts: &[Account<'_>]) -> Checked {
                 let theirs = other.stays.get(room).map_or(&[][..], |stays| stays);
                 let came = |stay: &&Stay| stay.admitted.is_some() && stay.asked.1 > admitted_ms;
                 let may_have_come = |stay: &&Stay| stay.admitted.is_none_or(|(_, at_ms)| at_ms >= asked_ms);
-                let went = |stay: &&Stay| stay.dismissed.is_some() && stay.leave_asked.is_some_and(|(_, ms)| ms > admitted_ms);
+                let went = |stay: &&Stay| {
+                    stay.dismissed.is_some() && stay.leave_asked.is_some_and(|(_, ms)| ms > admitted_ms)
+                };
                 let (joined, left) = (told("userJoined"), told("userLeft"));
                 let least = theirs.iter().filter(came).count();
                 let most = theirs.iter().filter(may_have_come).count();
@@ -475,7 +371,9 @@ fn typing(account: &Account<'_>) -> Checked {
                 last.insert((room, user), is);
             }
             // A new stay begins with it: what was under way at the end of the last one says nothing of this.
-            What::Got(value) if value["type"] == "history" => last.retain(|(room, _), _| value["room"] != *room),
+            What::Got(value) if value["type"] == "history" => {
+                last.retain(|(room, _), _| value["room"] != *room);
+            }
             _ => {}
         }
     }

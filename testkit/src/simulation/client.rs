@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use fanfare_websocket::{
-    CloseCode, DeflateParameters, Deflater, InflaterPool, Opcode, Read, ReadContext, Reader, Role, write_close, write_frame,
+    CloseCode, DeflateParameters, Deflater, InflaterPool, Opcode, Read, ReadContext, Reader, Role,
+    write_close, write_frame,
 };
 use serde_json::Value;
 
@@ -194,7 +195,8 @@ impl Client {
                 Read::Close(close) => {
                     let code = close.map_or(1005, |(code, _)| code.get());
                     if self.exit.is_none() {
-                        self.exit = Some((now_ms, if self.leaving { Exit::Left } else { Exit::ByServer(code) }));
+                        self.exit =
+                            Some((now_ms, if self.leaving { Exit::Left } else { Exit::ByServer(code) }));
                     }
                     answer_close = !self.leaving;
                     continue;

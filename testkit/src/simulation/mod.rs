@@ -4,8 +4,10 @@
 //! [`check`] holds what each client saw against a model that knows nothing of the server's code: a plain list for each
 //! room. [`run`] does one seed, and every failure names it.
 
+mod behaviour;
 mod check;
 mod client;
+mod lists;
 mod network;
 mod random;
 mod world;

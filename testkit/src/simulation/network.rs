@@ -43,7 +43,8 @@ impl Pipe {
             self.arrived.extend_from_slice(&bytes);
             new = true;
         }
-        let ended = self.flying.is_empty() && self.end_at_ms.is_some_and(|at_ms| at_ms <= now_ms) && !self.end_seen;
+        let ended =
+            self.flying.is_empty() && self.end_at_ms.is_some_and(|at_ms| at_ms <= now_ms) && !self.end_seen;
         self.end_seen |= ended;
         (new, ended)
     }

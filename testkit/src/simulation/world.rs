@@ -6,13 +6,12 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 
 use fanfare_hub::{
-    Arrival, Door, DoorId, Envelope, Heartbeat, Instance, Limits, Links, Now, Readiness, Shard, ShardId, ShardSetup, Token,
+    Arrival, Door, DoorId, DoorRules, Envelope, Heartbeat, Instance, Kit, Limits, Links, Now, Readiness,
+    Shard, ShardId, ShardSetup, Token,
 };
 use fanfare_kits::{Binary, Chat, Echo};
-use fanfare_websocket::Opcode;
-use serde_json::{Value, json};
 
-use super::client::{Client, Exit, What};
+use super::client::{Client, Exit};
 use super::network::{Pipe, ServerEnd, Wire};
 use super::random::Random;
 
@@ -30,9 +29,9 @@ pub struct Plan {
     /// Shards.
     pub shards: u16,
     clients: usize,
-    rooms: usize,
+    pub(super) rooms: usize,
     active_ms: u64,
-    pace_ms: u64,
+    pub(super) pace_ms: u64,
     latency_ms: u64,
     outbox_bytes: usize,
     drains: bool,
@@ -58,7 +57,7 @@ impl Plan {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Happening {
+pub(super) enum Happening {
     Turn(usize),
     ToServer(usize),
     Writable(usize),
@@ -66,6 +65,9 @@ enum Happening {
     Mail { from: usize, to: usize },
     Act(usize),
 }
+
+/// Mail on its way from one shard to another, with its cost.
+type Flying = VecDeque<(Vec<Envelope>, usize)>;
 
 struct SimShard {
     shard: Shard,
@@ -78,18 +80,18 @@ struct SimShard {
 
 /// Shards and clients in virtual time.
 pub struct World {
-    plan: Plan,
-    random: Random,
-    now_ms: Rc<Cell<u64>>,
+    pub(super) plan: Plan,
+    pub(super) random: Random,
+    pub(super) now_ms: Rc<Cell<u64>>,
     shards: Vec<SimShard>,
-    clients: Vec<Client>,
+    pub(super) clients: Vec<Client>,
     queue: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     happenings: u64,
     /// Mail under way, in order, for each pair of shards.
-    flying: Vec<Vec<VecDeque<(Vec<Envelope>, usize)>>>,
+    flying: Vec<Vec<Flying>>,
     mail_at_ms: Vec<Vec<u64>>,
     under_way: Vec<usize>,
-    active: bool,
+    pub(super) active: bool,
     /// When everybody stopped acting.
     pub quiet_from_ms: u64,
 }
@@ -149,6 +151,8 @@ impl World {
                 self.release_held_back(number);
                 self.flush(number);
                 self.clients[number].stalled_until_ms = 0;
+                // From now on the network is wide: what has piled up arrives in time.
+                self.clients[number].wire.borrow_mut().window_bytes = 1 << 20;
                 self.read_client(number)?;
             }
         }
@@ -180,7 +184,7 @@ impl World {
         Ok(())
     }
 
-    fn schedule(&mut self, at_ms: u64, happening: Happening) {
+    pub(super) fn schedule(&mut self, at_ms: u64, happening: Happening) {
         self.happenings += 1;
         self.queue.push(Reverse((at_ms.max(self.now_ms.get()), self.happenings, happening)));
     }
@@ -262,7 +266,9 @@ impl World {
         }
         drop(links.finish_turn(shard, now_ms));
         for to in 0..usize::from(self.plan.shards) {
-            let Some((envelopes, bytes)) = shard.take_envelopes(ShardId(u16::try_from(to).unwrap_or_default())) else {
+            let Some((envelopes, bytes)) =
+                shard.take_envelopes(ShardId(u16::try_from(to).unwrap_or_default()))
+            else {
                 continue;
             };
             self.under_way[index] += bytes;
@@ -291,7 +297,7 @@ impl World {
         Ok(())
     }
 
-    fn read_client(&mut self, number: usize) -> Result<(), String> {
+    pub(super) fn read_client(&mut self, number: usize) -> Result<(), String> {
         let now_ms = self.now_ms.get();
         let client = &mut self.clients[number];
         if client.stalled_until_ms > now_ms || matches!(client.exit, Some((_, Exit::Cut))) {
@@ -322,7 +328,7 @@ impl World {
         Ok(())
     }
 
-    fn connect(&mut self) {
+    pub(super) fn connect(&mut self) {
         let number = self.clients.len();
         let wire = Rc::new(RefCell::new(Wire {
             now_ms: Rc::clone(&self.now_ms),
@@ -347,7 +353,7 @@ impl World {
     }
 
     /// Puts what the client wrote on the wire, in one piece or several.
-    fn flush(&mut self, number: usize) {
+    pub(super) fn flush(&mut self, number: usize) {
         let bytes = self.clients[number].take_outgoing();
         if bytes.is_empty() || self.clients[number].wire.borrow().to_server.has_ended() {
             return;
@@ -360,7 +366,8 @@ impl World {
             let (piece, after) = rest.split_at(length);
             rest = after;
             let delay_ms = self.random.between(0, self.plan.latency_ms);
-            let at_ms = self.clients[number].wire.borrow_mut().to_server.send(now_ms, delay_ms, piece.to_vec());
+            let at_ms =
+                self.clients[number].wire.borrow_mut().to_server.send(now_ms, delay_ms, piece.to_vec());
             self.schedule(at_ms, Happening::ToServer(number));
         }
     }
@@ -390,7 +397,7 @@ impl World {
         self.pass(60_000)
     }
 
-    fn leave(&mut self, number: usize) {
+    pub(super) fn leave(&mut self, number: usize) {
         self.release_held_back(number);
         self.clients[number].leaving = true;
         self.clients[number].left_at_ms = Some(self.now_ms.get());
@@ -408,7 +415,7 @@ impl World {
     }
 
     /// The network forgets the connection: the server gets an error, the client reads no more.
-    fn cut(&mut self, number: usize) {
+    pub(super) fn cut(&mut self, number: usize) {
         let now_ms = self.now_ms.get();
         self.flush(number);
         self.clients[number].wire.borrow_mut().reset = true;
@@ -420,7 +427,10 @@ impl World {
         for (number, sim) in self.shards.iter().enumerate() {
             let connections = sim.shard.connections();
             if connections != 0 || !sim.links.is_empty() {
-                return Err(format!("shard {number} still has {connections} connections, {} links", sim.links.len()));
+                return Err(format!(
+                    "shard {number} still has {connections} connections, {} links",
+                    sim.links.len()
+                ));
             }
             let (rooms, places) = sim.shard.rooms_and_places();
             if (rooms, places) != (0, 0) {
@@ -437,198 +447,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    // What clients do.
-
-    fn act(&mut self, number: usize) -> Result<(), String> {
-        if !self.active || !self.clients[number].is_alive() {
-            return Ok(());
-        }
-        let next = self.now_ms.get() + self.random.between(1, self.plan.pace_ms);
-        self.schedule(next, Happening::Act(number));
-        if self.clients[number].stalled_until_ms > self.now_ms.get() {
-            return Ok(());
-        }
-        if self.clients[number].stalled_until_ms > 0 {
-            self.clients[number].stalled_until_ms = 0;
-            self.read_client(number)?;
-        }
-        match self.random.below(40) {
-            0 => self.stall(number),
-            1 if self.random.once_in(3) => {
-                if self.random.once_in(2) {
-                    self.cut(number);
-                } else {
-                    self.leave(number);
-                }
-                self.connect();
-            }
-            2 if self.random.once_in(6) => self.misbehave(number),
-            _ => match self.clients[number].door {
-                0 => self.act_echo(number),
-                1 => self.act_chat(number),
-                _ => self.act_binary(number),
-            },
-        }
-        self.flush(number);
-        Ok(())
-    }
-
-    fn stall(&mut self, number: usize) {
-        let until_ms = self.now_ms.get() + self.random.between(50, 1_500);
-        self.clients[number].stalled_until_ms = until_ms;
-        self.clients[number].was_slow = true;
-    }
-
-    fn misbehave(&mut self, number: usize) {
-        let broken: [&[u8]; 4] = [
-            // Not masked; a reserved bit; a reserved opcode; a fragmented control frame.
-            &[0x81, 0x01, b'x'],
-            &[0xc2 | 0x10, 0x80, 0, 0, 0, 0],
-            &[0x83, 0x80, 0, 0, 0, 0],
-            &[0x09, 0x80, 0, 0, 0, 0],
-        ];
-        let bytes = broken[self.random.below(broken.len())];
-        self.clients[number].misbehaved = true;
-        self.clients[number].left_at_ms = Some(self.now_ms.get());
-        self.clients[number].raw(bytes);
-        self.connect();
-    }
-
-    fn act_echo(&mut self, number: usize) {
-        for _ in 0..1 + self.random.below(100) * usize::from(self.random.once_in(10)) {
-            let length = if self.random.once_in(10) { self.random.below(5_000) } else { self.random.below(30) };
-            let text = format!("{}-{}", self.clients[number].next_text, "e".repeat(length));
-            self.clients[number].next_text += 1;
-            let now_ms = self.now_ms.get();
-            if self.random.once_in(2) {
-                self.clients[number].frame(&mut self.random, Opcode::Text, text.as_bytes());
-                self.clients[number].note(now_ms, What::SentText(text));
-            } else {
-                self.clients[number].frame(&mut self.random, Opcode::Binary, text.as_bytes());
-                self.clients[number].note(now_ms, What::SentBinary(text.into_bytes()));
-            }
-        }
-    }
-
-    fn act_binary(&mut self, number: usize) {
-        let now_ms = self.now_ms.get();
-        let length = if self.random.once_in(8) { self.random.below(20_000) } else { self.random.below(40) };
-        let mut bytes = format!("B{number}-{}-", self.clients[number].next_text).into_bytes();
-        bytes.resize(bytes.len() + length, b'b');
-        self.clients[number].next_text += 1;
-        self.clients[number].frame(&mut self.random, Opcode::Binary, &bytes);
-        self.clients[number].note(now_ms, What::SentBinary(bytes));
-    }
-
-    fn act_chat(&mut self, number: usize) {
-        let room = format!("room-{}", self.random.below(self.plan.rooms));
-        let wanted = self.clients[number].rooms_wanted.contains(&room);
-        match self.random.below(20) {
-            0..=3 if !wanted => {
-                self.clients[number].rooms_wanted.push(room.clone());
-                self.ask(number, json!({"type": "join", "room": room}));
-            }
-            0 | 1 => {
-                self.clients[number].rooms_wanted.retain(|known| *known != room);
-                self.ask(number, json!({"type": "leave", "room": room}));
-            }
-            2 => self.ask(number, json!({"type": "typing", "room": room, "isTyping": true})),
-            3 => self.private(number),
-            4 => {
-                let text = self.text(number);
-                self.ask(number, json!({"type": "chat", "text": text}));
-            }
-            5 => self.batch(number, &room),
-            6 => self.tell(number, &json!({"type": "ping", "timestamp": self.now_ms.get()})),
-            7 => self.ask(number, json!({"type": "presence", "room": room})),
-            8 => self.clients[number].frame(&mut self.random, Opcode::Text, b"{\"type\":\"chat\",\"room\":1}"),
-            9 if self.random.once_in(3) => {
-                for _ in 0..150 {
-                    let message = self.say(number, &room);
-                    self.ask(number, message);
-                }
-            }
-            _ => {
-                let message = self.say(number, &room);
-                self.ask(number, message);
-            }
-        }
-    }
-
-    /// A text that nobody else says.
-    fn text(&mut self, number: usize) -> String {
-        let text = self.clients[number].next_text;
-        self.clients[number].next_text += 1;
-        let long = if self.random.once_in(12) { self.random.below(900) } else { 0 };
-        format!("c{number}-{text}-{}", "t".repeat(long))
-    }
-
-    fn say(&mut self, number: usize, room: &str) -> Value {
-        let text = self.text(number);
-        json!({"type": "chat", "room": room, "text": text})
-    }
-
-    fn private(&mut self, number: usize) {
-        let other = self.random.below(self.clients.len());
-        let to = self.clients[other].id.clone().unwrap_or_else(|| "nobody".to_owned());
-        let text = self.text(number);
-        self.ask(number, json!({"type": "private", "to": to, "text": text}));
-    }
-
-    fn batch(&mut self, number: usize, room: &str) {
-        let mut messages = Vec::new();
-        for _ in 0..1 + self.random.below(6) {
-            let message = self.say(number, room);
-            messages.push(self.with_id(number, message));
-        }
-        let now_ms = self.now_ms.get();
-        for message in &messages {
-            self.clients[number].note(now_ms, What::Sent(message.clone()));
-        }
-        let batch = json!({"type": "batch", "messages": messages});
-        self.clients[number].frame(&mut self.random, Opcode::Text, batch.to_string().as_bytes());
-    }
-
-    fn with_id(&mut self, number: usize, mut message: Value) -> Value {
-        let client = &mut self.clients[number];
-        message["id"] = if client.next_id % 5 == 0 { json!(format!("id-{}", client.next_id)) } else { json!(client.next_id) };
-        client.next_id += 1;
-        if let Some(seq) = &mut client.next_seq {
-            message["seq"] = json!(*seq);
-            *seq += 1;
-        }
-        message
-    }
-
-    /// Sends a message that wants an acknowledgement. A client that numbers its messages sometimes sends two in the wrong
-    /// order, or one twice.
-    fn ask(&mut self, number: usize, message: Value) {
-        let message = self.with_id(number, message);
-        let now_ms = self.now_ms.get();
-        self.clients[number].note(now_ms, What::Sent(message.clone()));
-        // The first `seq` that arrives sets the start, so it is never held back.
-        let may_wait = message["seq"].as_u64().is_some_and(|seq| seq > 1);
-        if may_wait && self.clients[number].held_back.is_none() && self.random.once_in(5) {
-            self.clients[number].held_back = Some(message);
-            return;
-        }
-        self.tell(number, &message);
-        self.release_held_back(number);
-        if may_wait && self.random.once_in(8) {
-            self.tell(number, &message);
-        }
-    }
-
-    fn release_held_back(&mut self, number: usize) {
-        if let Some(message) = self.clients[number].held_back.take() {
-            self.tell(number, &message);
-        }
-    }
-
-    fn tell(&mut self, number: usize, message: &Value) {
-        self.clients[number].frame(&mut self.random, Opcode::Text, message.to_string().as_bytes());
     }
 }
 
@@ -647,7 +465,13 @@ fn sim_shard(plan: &Plan, shard: u16) -> SimShard {
         seed: plan.seed | 1,
         limits,
     };
-    let doors: Vec<Door> = vec![Echo::door(1 << 20), Chat::door(1 << 20, 1 << 22), Binary::door(1 << 20, 1 << 22)];
+    let rules =
+        |plain: DoorRules| DoorRules { text_limit_bytes: 1 << 20, binary_limit_bytes: 1 << 22, ..plain };
+    let doors = vec![
+        Door::new(rules(Echo.rules()), Echo),
+        Door::new(rules(Chat.rules()), Chat),
+        Door::new(rules(Binary.rules()), Binary),
+    ];
     let now = Now { ms: START_MS, unix_ms: UNIX_START_MS + START_MS };
     SimShard {
         shard: Shard::new(setup, doors, now),

@@ -1,6 +1,6 @@
 //! Installs Autobahn|Testsuite, which still needs Python 2.7, into a folder of its own.
 
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -70,7 +70,10 @@ fn python_2_7() -> Result<PathBuf> {
     let python = PathBuf::from("python2.7");
     match Command::new(&python).arg("--version").output() {
         Ok(_) => Ok(python),
-        Err(_) => Err(Error::other("Autobahn needs Python 2.7: `pyenv install 2.7.18` brings it")),
+        Err(_) => Err(Error::new(
+            ErrorKind::Unsupported,
+            "Autobahn needs Python 2.7: `pyenv install 2.7.18` brings it",
+        )),
     }
 }
 

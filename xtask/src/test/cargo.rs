@@ -7,9 +7,9 @@ use super::{Context, Outcome, count};
 
 const FORMAT_LIMIT: Duration = Duration::from_secs(120);
 /// A cold build of everything on two cores, twice over.
-const BUILD_LIMIT: Duration = Duration::from_secs(1800);
+pub(super) const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 
-fn cargo(arguments: &[&str]) -> Command {
+pub(super) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     command.args(arguments);
     command

@@ -13,7 +13,6 @@ const NODE_FOLDER: &str = "conformance";
 const PYTHON_REQUIREMENTS: &str = "conformance/clients/requirements.txt";
 
 const SCRIPT_LIMIT: Duration = Duration::from_secs(300);
-const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 
 /// Each of these connects to a server that is there: `node SCRIPT http://…`.
 const NODE_CLIENTS: &[&str] = &[
@@ -37,15 +36,8 @@ pub(super) fn pages(context: &Context) -> Result<Outcome, String> {
     Ok(count::whole(&done))
 }
 
-/// Builds the server as a user does, and says where it is.
-fn server_binary(context: &Context) -> Result<PathBuf, String> {
-    let mut build = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
-    build.args(["build", "--release", "-p", "fanfare-server"]);
-    if context.step(&mut build, BUILD_LIMIT)?.success {
-        Ok(context.workspace.target.join("release").join("fanfare"))
-    } else {
-        Err("the server does not build".to_owned())
-    }
+pub(super) fn server_binary(context: &Context) -> Result<PathBuf, String> {
+    context.build(&["--package", "fanfare-server"], "fanfare")
 }
 
 /// Clients from the package registries, and clients that behave as those out there do.

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every suite that CI runs, one line each, and the total.
 
+mod autobahn;
 mod cargo;
 mod clients;
 mod count;
@@ -40,12 +41,15 @@ const SUITES: &[Suite] = &[
     suite("docs", "documentation builds, its examples run", &[], cargo::docs),
     suite("unit", "cargo test, all packages", &[], cargo::unit),
     suite("fuzz", "each fuzz target for ten seconds", &["fuzz"], cargo::fuzz),
+    suite("autobahn", "Autobahn|Testsuite, short form, both roles", AUTOBAHN, autobahn::short),
     suite("clients", "clients that others wrote", SERVER, clients::clients),
     suite("browser", "two pages in a real browser", SERVER, clients::browser),
 ];
 
 /// What the suites against the real server need.
 const SERVER: &[&str] = &["io/driver", "app/kits", "bin/server"];
+
+const AUTOBAHN: &[&str] = &["io/driver", "app/kits", "bin/server", "testkit"];
 
 /// What a suite works with.
 struct Context<'a> {
@@ -57,6 +61,16 @@ impl Context<'_> {
     /// Runs one command of the suite from the root of the workspace.
     fn step(&self, command: &mut Command, limit: Duration) -> Result<Done, String> {
         run_process(command.current_dir(&self.workspace.root), &self.log, limit)
+    }
+
+    /// Builds a program as a user does, and says where it is.
+    fn build(&self, what: &[&str], program: &str) -> Result<PathBuf, String> {
+        let mut build = cargo::cargo(&["build", "--release"]);
+        if self.step(build.args(what), cargo::BUILD_LIMIT)?.success {
+            Ok(self.workspace.target.join("release").join(program))
+        } else {
+            Err(format!("{program} does not build"))
+        }
     }
 }
 
@@ -150,7 +164,10 @@ fn print_tail(log: &std::path::Path) {
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     // The first suite of several may have failed long before the end.
-    for line in lines.iter().filter(|line| line.starts_with("not ok") || line.ends_with("... FAILED")) {
+    let tells = |line: &&&str| {
+        line.starts_with("not ok") || line.ends_with("... FAILED") || line.contains("panicked at")
+    };
+    for line in lines.iter().filter(tells) {
         println!("  ! {line}");
     }
     for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {

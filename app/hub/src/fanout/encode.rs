@@ -1,7 +1,7 @@
 //! Encoding a message once for each variant of connection that it goes to.
 
-use fanfare_native::write_event;
-use fanfare_websocket::{Deflaters, HEADER_BYTES_MAX, Opcode, write_frame_header};
+use fanfare_session::native::write_event;
+use fanfare_session::websocket::{Deflaters, HEADER_BYTES_MAX, Opcode, write_frame_header};
 
 use super::log::{Log, Span};
 use super::outgoing::Outgoing;

@@ -10,6 +10,10 @@ use crate::limits::OUTBOX_MESSAGES_MAX;
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     first: Span,
+    #[expect(
+        clippy::box_collection,
+        reason = "24 bytes less for each connection, and most never have a second span"
+    )]
     rest: Option<Box<VecDeque<Span>>>,
     queued_bytes: usize,
     /// Part of the first span is sent: it has to be finished.

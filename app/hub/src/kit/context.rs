@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use fanfare_native::ErrorCode;
-use fanfare_websocket::{CloseCode, Payload, Text};
+use fanfare_session::native::ErrorCode;
+use fanfare_session::websocket::{CloseCode, Payload, Text};
 use serde::Serialize;
 
 use super::host::Posted;
@@ -14,7 +14,7 @@ use crate::fanout::{Event, Outgoing, body};
 use crate::ids::{SocketId, User};
 use crate::limits::{CROWDED_MEMBERS, PRESENCE_USERS_MAX};
 use crate::room::Roster;
-use crate::shard::{Core, Now};
+use crate::state::{Core, Now};
 
 type Posts<K> = VecDeque<Posted<<<K as Kit>::Place as Place>::Letter>>;
 
@@ -83,9 +83,10 @@ impl<K: Kit + ?Sized> Edge<'_, K> {
         self.posts.push_back(Posted { room, from: Sender { socket: from, user }, reply, letter });
     }
 
-    /// A number that this shard has not given before; with the shard's number in front, nobody has.
+    /// An id that no other message of this server has.
     pub fn fresh_id(&mut self) -> String {
-        self.core.fresh_id()
+        let number = self.core.fresh_number();
+        format!("{}-{number}", self.core.shard.0)
     }
 
     /// Acknowledges the message at hand with the members of `members`; nothing where it has no `id`.
@@ -103,6 +104,16 @@ impl<K: Kit + ?Sized> Edge<'_, K> {
         if self.core.is_reply_owed() {
             self.refuse(code, reason);
         }
+    }
+
+    /// Does not read a connection of this shard until [`Edge::release`]: the kit has as much of it as it can hold.
+    pub fn hold(&mut self, socket: SocketId) {
+        self.core.hold(socket);
+    }
+
+    /// Reads a connection again that was held.
+    pub fn release(&mut self, socket: SocketId) {
+        self.core.release(socket);
     }
 
     /// Begins to close a connection of this shard.
@@ -155,6 +166,12 @@ impl PlaceContext<'_> {
     #[must_use]
     pub fn room(&self) -> &str {
         self.room
+    }
+
+    /// The next of the numbers that order what is said here. No two messages of a room have the same, even where the room
+    /// was empty between them.
+    pub fn next_number(&mut self) -> u64 {
+        self.core.fresh_number()
     }
 
     /// Whether the connection is a member.

@@ -7,20 +7,11 @@ use std::sync::Arc;
 use fanfare_session::Reply;
 
 use super::context::{Edge, PlaceContext};
-use super::traits::{Gone, Kit, Message, Place};
-use crate::envelope::{AnyLetter, DoorId, Kind, Sender};
+use super::traits::{Kit, Message, Place};
+use crate::envelope::{AnyLetter, DoorId, Kind, Passage, Sender};
 use crate::ids::SocketId;
 use crate::room::Roster;
-use crate::shard::Core;
-
-/// How a connection passes a room's door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Passage {
-    Join,
-    Leave,
-    /// The connection is gone: as `Leave`, with nobody to answer.
-    Gone,
-}
+use crate::state::{Core, Gone};
 
 /// What a room's place is told: the hub's own part, and the kit's.
 enum Letter<L> {
@@ -41,6 +32,7 @@ pub(crate) trait Host {
     fn connected(&mut self, core: &mut Core, socket: SocketId);
     fn received(&mut self, core: &mut Core, from: SocketId, message: Message<'_>);
     fn disconnected(&mut self, core: &mut Core, socket: SocketId, gone: Gone);
+    fn woken(&mut self, core: &mut Core, socket: SocketId);
     fn passage(
         &mut self,
         core: &mut Core,
@@ -195,6 +187,10 @@ impl<K: Kit> Host for KitHost<K> {
 
     fn disconnected(&mut self, core: &mut Core, socket: SocketId, gone: Gone) {
         self.edge(core, |kit, cx| kit.disconnected(cx, socket, gone));
+    }
+
+    fn woken(&mut self, core: &mut Core, socket: SocketId) {
+        self.edge(core, |kit, cx| kit.woken(cx, socket));
     }
 
     fn passage(

@@ -5,5 +5,5 @@ mod host;
 mod traits;
 
 pub use context::{Edge, PlaceContext};
-pub(crate) use host::{Host, KitHost, Passage};
-pub use traits::{Gone, Kit, Message, Place, PlainPlace};
+pub(crate) use host::{Host, KitHost};
+pub use traits::{Kit, Message, Place, PlainPlace};

@@ -1,11 +1,13 @@
 //! What a kit is.
 
-use fanfare_native::Request;
-use fanfare_websocket::{CloseCode, Payload, Text};
+use fanfare_session::native::Request;
+use fanfare_session::websocket::{Payload, Text};
 
 use super::context::{Edge, PlaceContext};
 use crate::envelope::Sender;
 use crate::ids::SocketId;
+use crate::limits::DoorRules;
+use crate::state::Gone;
 
 /// One message for a kit.
 #[derive(Debug)]
@@ -16,19 +18,6 @@ pub enum Message<'a> {
     Text(Text<'a>),
     /// Bytes.
     Binary(Payload<'a>),
-}
-
-/// How a connection went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gone {
-    /// The peer closed it, with this code.
-    ClosedByPeer(Option<CloseCode>),
-    /// The server closed it, with this code.
-    ClosedByServer(CloseCode),
-    /// The transport ended without a close frame.
-    Lost,
-    /// A ping was not answered.
-    HeartbeatTimeout,
 }
 
 /// A complete application behind a door. This is its edge: one a shard, seeing that shard's connections.
@@ -50,6 +39,16 @@ pub trait Kit: 'static {
     /// Someone has gone; their rooms know already.
     fn disconnected(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, gone: Gone) {
         let _ = (cx, socket, gone);
+    }
+
+    /// Something that the kit waited for on behalf of a connection has come: [`Shard::woken`](crate::Shard::woken).
+    fn woken(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
+        let _ = (cx, socket);
+    }
+
+    /// The rules of its door, unless whoever mounts it has others.
+    fn rules(&self) -> DoorRules {
+        DoorRules::default()
     }
 
     /// A place for a room that has none yet.

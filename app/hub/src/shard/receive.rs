@@ -1,19 +1,16 @@
 //! From a connection's bytes to the kit that they are for.
 
-use fanfare_native::Request;
+use fanfare_session::native::Request;
+use fanfare_session::websocket::{Payload, Text};
 use fanfare_session::{End, Opened, Received, Reply, Share, Turn};
-use fanfare_websocket::{Payload, Text};
 
-use super::budget::Pause;
-use super::common::Common;
-use super::connection::Reading;
-use super::core::Core;
-use super::shard::Shard;
+use super::face::Shard;
 use crate::envelope::DoorId;
 use crate::fanout::Outgoing;
 use crate::ids::SocketId;
-use crate::kit::{Gone, Message};
+use crate::kit::Message;
 use crate::limits::Dialect;
+use crate::state::{Common, Core, Gone, Pause, Reading};
 
 /// PING: type u8, timestamp u64 (`docs/protocol.md`, "Binary messages").
 const PING_TYPE: u8 = 0x01;
@@ -124,8 +121,8 @@ impl Shard {
             Opened::Nothing => {}
             Opened::Request(request, reply) => self.request(socket, door, request, reply),
             Opened::Refused { code, reason, id } => self.core.push_native(socket.slot, |out| match id {
-                Some(id) => fanfare_native::write_nack(out, id, code, &reason),
-                None => fanfare_native::write_error(out, code, &reason),
+                Some(id) => fanfare_session::native::write_nack(out, id, code, &reason),
+                None => fanfare_session::native::write_error(out, code, &reason),
             }),
             Opened::Batch(messages, reply) => {
                 for text in messages {

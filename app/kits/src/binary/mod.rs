@@ -1,9 +1,6 @@
 //! `/binary`: what one client sends, every other client of the door gets, as it is.
 
-use fanfare_hub::{
-    Dialect, Door, DoorRules, Edge, ErrorCode, Kit, Message, Outgoing, Place, PlaceContext, Sender,
-    SlowPolicy, SocketId,
-};
+use fanfare_hub::{Edge, ErrorCode, Kit, Message, Outgoing, Place, PlaceContext, Sender, SocketId};
 
 use crate::file::{FILE_TYPE, File};
 use crate::request::{refuse_invalid, refuse_unknown};
@@ -11,20 +8,6 @@ use crate::request::{refuse_invalid, refuse_unknown};
 /// Passes binary messages on: to everyone else, or, for a FILE that names one, to the others in a room.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Binary;
-
-impl Binary {
-    /// The kit with the rules of its door.
-    #[must_use]
-    pub fn door(text_limit_bytes: usize, binary_limit_bytes: usize) -> Door {
-        let rules = DoorRules {
-            dialect: Dialect::Native,
-            text_limit_bytes,
-            binary_limit_bytes,
-            slow: SlowPolicy::Disconnect,
-        };
-        Door::new(rules, Self)
-    }
-}
 
 impl Kit for Binary {
     type Place = BinaryRoom;

@@ -9,9 +9,7 @@ mod room;
 
 use std::sync::Arc;
 
-use fanfare_hub::{
-    Dialect, Door, DoorRules, Edge, ErrorCode, Event, Kit, Message, Outgoing, SlowPolicy, SocketId, body,
-};
+use fanfare_hub::{Edge, ErrorCode, Event, Kit, Message, Outgoing, SocketId, body};
 use fanfare_native::Request;
 use serde_json::value::RawValue;
 
@@ -26,20 +24,6 @@ use crate::request::{check_chars, members, refuse_invalid, refuse_unknown};
 /// The chat kit. Nothing is stored: who is there sees what is said.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Chat;
-
-impl Chat {
-    /// The kit with the rules of its door. Files come as binary messages, which may be longer than text.
-    #[must_use]
-    pub fn door(text_limit_bytes: usize, file_limit_bytes: usize) -> Door {
-        let rules = DoorRules {
-            dialect: Dialect::Native,
-            text_limit_bytes,
-            binary_limit_bytes: file_limit_bytes,
-            slow: SlowPolicy::Disconnect,
-        };
-        Door::new(rules, Self)
-    }
-}
 
 impl Kit for Chat {
     type Place = ChatRoom;

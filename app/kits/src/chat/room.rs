@@ -43,7 +43,6 @@ pub enum Letter {
 /// One room's place.
 #[derive(Debug, Default)]
 pub struct ChatRoom {
-    last_id: u64,
     typing: HashMap<SocketId, Typist>,
     remembered: Remembered,
 }
@@ -102,12 +101,6 @@ impl Place for ChatRoom {
 }
 
 impl ChatRoom {
-    /// Ids grow with the time, so that a room which comes back after it was empty goes on counting.
-    fn next_id(&mut self, unix_ms: u64) -> String {
-        self.last_id = self.last_id.max(unix_ms * 1_000) + 1;
-        self.last_id.to_string()
-    }
-
     fn say(
         &mut self,
         cx: &mut PlaceContext<'_>,
@@ -121,7 +114,7 @@ impl ChatRoom {
             return cx.ack(&Said { id, timestamp });
         }
         let timestamp = cx.now().unix_ms;
-        let id = self.next_id(timestamp);
+        let id = cx.next_number().to_string();
         let out = chat_out(cx.room(), from, &id, text, timestamp, client_message_id.as_deref());
         cx.broadcast(None, &Outgoing::Event(Event { name: "chat", body: &out }));
         cx.ack(&Said { id: &id, timestamp });
@@ -132,7 +125,7 @@ impl ChatRoom {
 
     fn say_binary(&mut self, cx: &mut PlaceContext<'_>, from: &Sender, text: &str) {
         let timestamp = cx.now().unix_ms;
-        let id = self.next_id(timestamp);
+        let id = cx.next_number().to_string();
         let out = chat_out(cx.room(), from, &id, text, timestamp, None);
         if let Some(binary) = write_chat(from.user.number, text) {
             let event = Some(Event { name: "chat", body: &out });
@@ -143,7 +136,7 @@ impl ChatRoom {
     /// The others get the bytes, or word of them; the sender gets word, which tells it that they are out.
     fn file(&mut self, cx: &mut PlaceContext<'_>, from: &Sender, mut file: File) {
         let timestamp = cx.now().unix_ms;
-        let id = self.next_id(timestamp);
+        let id = cx.next_number().to_string();
         let room = cx.room().to_owned();
         file.sign(
             &from.user,

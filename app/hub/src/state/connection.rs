@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use fanfare_session::Session;
-use fanfare_websocket::DeflateParameters;
+use fanfare_session::websocket::DeflateParameters;
 
+use super::core::Gone;
 use crate::envelope::DoorId;
 use crate::fanout::{Outbox, Variant};
 use crate::ids::User;
-use crate::kit::Gone;
 use crate::room::Membership;
 
 /// A connection whose upgrade has been answered.
@@ -79,6 +79,8 @@ pub(crate) struct Connection {
     /// The socket took no more: wait until it is writable.
     pub(crate) blocked: bool,
     pub(crate) paused: bool,
+    /// The kit wants no more of it for now.
+    pub(crate) held: bool,
     /// The peer sends nothing more.
     pub(crate) ended: bool,
 }

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use fanfare_native::{ErrorCode, Request};
 use fanfare_session::Reply;
+use fanfare_session::native::{ErrorCode, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::core::{Core, guest};
-use crate::envelope::{Answer, Kind};
+use crate::envelope::{Answer, Kind, Passage};
 use crate::fanout::{Event, Outgoing, body};
 use crate::ids::{SocketId, check_room_name, check_user_name, socket_of};
-use crate::kit::Passage;
 
 /// Characters of a private message.
 const PRIVATE_TEXT_CHARS_MAX: usize = 4_000;

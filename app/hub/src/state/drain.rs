@@ -1,6 +1,6 @@
 //! Going down without a storm: everybody is sent away in their own time, with a hint when to come back.
 
-use fanfare_websocket::CloseCode;
+use fanfare_session::websocket::CloseCode;
 
 use super::core::Core;
 use super::timers::Due;

@@ -32,7 +32,7 @@ pub enum Opened<'a> {
 }
 
 impl<'a> Opened<'a> {
-    fn malformed(error: Malformed) -> Self {
+    fn malformed(error: &Malformed) -> Self {
         let reason = error.to_string();
         Self::Refused { code: error.code, reason, id: None }
     }
@@ -50,7 +50,7 @@ pub(crate) enum Place {
 pub(crate) fn open<'a>(state: &mut Option<Box<NativeState>>, text: &'a str, place: Place) -> Opened<'a> {
     let request = match read(text) {
         Ok(request) => request,
-        Err(error) => return Opened::malformed(error),
+        Err(error) => return Opened::malformed(&error),
     };
     if let (Some(seq), true) = (request.seq, place != Place::InOrder) {
         match state.get_or_insert_default().order.receive(seq, text) {

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fanfare_session::Reply;
-use fanfare_websocket::{CloseCode, InflaterPool};
+use fanfare_session::websocket::{CloseCode, InflaterPool};
 
+use super::budget::Waiting;
 use super::connection::{Closed, Connection, Slot};
 use super::timers::Timers;
 use crate::envelope::{Answer, DoorId, Envelope, Kind};
 use crate::fanout::{Encoder, Log};
 use crate::ids::{GUEST_PREFIX, Instance, ShardId, SocketId, User, client_id, home_of};
-use crate::kit::Gone;
 use crate::limits::{DoorRules, Limits, MAILBOX_BYTES_MAX};
 use crate::room::Rooms;
 
@@ -22,6 +22,19 @@ pub struct Now {
     pub ms: u64,
     /// Unix milliseconds, for timestamps.
     pub unix_ms: u64,
+}
+
+/// How a connection went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// The peer closed it, with this code.
+    ClosedByPeer(Option<CloseCode>),
+    /// The server closed it, with this code.
+    ClosedByServer(CloseCode),
+    /// The transport ended without a close frame.
+    Lost,
+    /// A ping was not answered.
+    HeartbeatTimeout,
 }
 
 /// What a shard has counted; never reset.
@@ -85,7 +98,7 @@ pub(crate) struct Core {
     pub(crate) outgoing_bytes: usize,
     /// What waits in the mailboxes already, as the driver last said.
     pub(crate) relay_bytes: usize,
-    pub(crate) waiting: super::budget::Waiting,
+    pub(crate) waiting: Waiting,
     /// Unfinished messages, inflaters and leftovers of all connections.
     pub(crate) held_bytes: usize,
     pub(crate) holders: usize,
@@ -148,10 +161,11 @@ impl Core {
         self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// An id that no other message of this server has.
-    pub(crate) fn fresh_id(&mut self) -> String {
+    /// A number that this shard has not given before. It grows with the time, so that a room which comes back after it was
+    /// empty goes on counting, and a server that was started again does too.
+    pub(crate) fn fresh_number(&mut self) -> u64 {
         self.last_id = self.last_id.max(self.now.unix_ms * 1_000) + 1;
-        format!("{}-{}", self.shard.0, self.last_id)
+        self.last_id
     }
 
     pub(crate) fn set_current(&mut self, socket: SocketId, reply: Option<Reply>) {
@@ -190,7 +204,10 @@ impl Core {
     /// A kit has panicked: whoever it was serving is told.
     pub(crate) fn panicked(&mut self) {
         self.counters.panics += 1;
-        self.answer_current(Answer::Refuse(fanfare_native::ErrorCode::Internal, "Internal error".into()));
+        self.answer_current(Answer::Refuse(
+            fanfare_session::native::ErrorCode::Internal,
+            "Internal error".into(),
+        ));
     }
 
     /// Puts an envelope into the mailbox of another shard, or carries it out where it is for this one.
@@ -218,7 +235,7 @@ impl Core {
                 self.broadcast_here(door, &room, except, &message.as_outgoing());
             }
             Kind::Everyone { door, except, message } => {
-                self.everyone_here(door, except, &message.as_outgoing())
+                self.everyone_here(door, except, &message.as_outgoing());
             }
             Kind::Socket { to, message } => self.send(to, &message.as_outgoing()),
             Kind::Private { to, name, door, asker, reply, message } => {

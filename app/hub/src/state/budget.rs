@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use fanfare_websocket::CloseCode;
+use fanfare_session::websocket::CloseCode;
 
 use super::core::Core;
 use crate::ids::SocketId;
@@ -32,6 +32,7 @@ pub(crate) enum Pause {
     Inflater,
     Mailbox,
     Memory,
+    Kit,
 }
 
 impl Core {
@@ -62,6 +63,9 @@ impl Core {
         if told_others && self.mailboxes_half_full() {
             return Some(Pause::Mailbox);
         }
+        if self.at(slot)?.held {
+            return Some(Pause::Kit);
+        }
         let holds = self.at(slot)?.held_bytes;
         let is_large = || holds >= self.held_bytes / self.holders.max(1);
         (holds > SMALL_HOLDER_BYTES && is_large() && self.is_short()).then_some(Pause::Memory)
@@ -77,6 +81,8 @@ impl Core {
         connection.session.suspend(true, now_ms);
         match pause {
             Pause::Inflater => self.waiting.inflater.push_back(socket),
+            // The kit says itself when it goes on.
+            Pause::Kit => {}
             Pause::Mailbox => self.waiting.mailbox.push_back(socket),
             Pause::Memory => {
                 self.waiting.memory_since_ms.get_or_insert(now_ms);
@@ -110,6 +116,19 @@ impl Core {
             // Those who wait for each other would wait for ever.
             self.waiting.memory_since_ms = Some(self.now.ms);
             self.shed(self.total_bytes().saturating_sub(1));
+        }
+    }
+
+    pub(crate) fn hold(&mut self, socket: SocketId) {
+        if let Some(connection) = self.get_mut(socket) {
+            connection.held = true;
+        }
+    }
+
+    pub(crate) fn release(&mut self, socket: SocketId) {
+        let Some(connection) = self.get_mut(socket) else { return };
+        if std::mem::replace(&mut connection.held, false) {
+            self.unpause(socket);
         }
     }
 

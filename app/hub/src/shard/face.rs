@@ -2,20 +2,20 @@
 
 use std::io::IoSlice;
 
-use fanfare_native::Welcome;
+use fanfare_session::native::Welcome;
+use fanfare_session::websocket::{CloseCode, InflaterPool};
 use fanfare_session::{Session, Share};
-use fanfare_websocket::InflaterPool;
 
-use super::budget::INFLATERS_PER_SHARD;
-use super::connection::{Arrival, Batch, Closed, Connection, Slot};
-use super::core::{Core, Counters, Current, Now};
-use super::timers::{Due, Timers};
-use crate::envelope::{DoorId, Envelope, Kind};
-use crate::fanout::{Encoder, Log, Outbox, Variant, body};
+use crate::envelope::{DoorId, Envelope, Kind, Passage};
+use crate::fanout::{Encoder, Log, Outbox, Outgoing, Variant, body};
 use crate::ids::{Instance, ShardId, SocketId};
-use crate::kit::{Gone, Host, Kit, KitHost, Passage};
+use crate::kit::{Host, Kit, KitHost};
 use crate::limits::{Dialect, DoorRules, Limits};
 use crate::room::Rooms;
+use crate::state::{
+    Arrival, Batch, Closed, Connection, Core, Counters, Current, Due, Gone, INFLATERS_PER_SHARD, Now, Slot,
+    Timers, Waiting,
+};
 
 /// A kit behind a door, ready to be mounted on one shard.
 pub struct Door {
@@ -54,7 +54,7 @@ pub struct ShardSetup {
 /// [`take_envelopes`](Self::take_envelopes), [`next_closed`](Self::next_closed), [`next_resumed`](Self::next_resumed) until
 /// each is empty, and [`end_turn`](Self::end_turn).
 pub struct Shard {
-    pub(super) core: Core,
+    pub(crate) core: Core,
     pub(super) kits: Vec<Box<dyn Host>>,
 }
 
@@ -92,7 +92,7 @@ impl Shard {
             outgoing: (0..setup.shards).map(|_| Vec::new()).collect(),
             outgoing_bytes: 0,
             relay_bytes: 0,
-            waiting: super::budget::Waiting::default(),
+            waiting: Waiting::default(),
             held_bytes: 0,
             holders: 0,
             draining: false,
@@ -116,8 +116,9 @@ impl Shard {
         core.last_number = core.last_number.wrapping_add(1);
         let number =
             core.last_number.wrapping_mul(u32::from(core.shards)).wrapping_add(u32::from(core.shard.0));
-        let bits =
-            arrival.deflate.and_then(|deflate| deflate.own_window_bits(fanfare_websocket::Role::Server));
+        let bits = arrival
+            .deflate
+            .and_then(|deflate| deflate.own_window_bits(fanfare_session::websocket::Role::Server));
         let everyone = &mut core.everyone[usize::from(door.0)];
         let connection = Connection {
             session: Session::new(core.now.ms, arrival.deflate.as_ref()),
@@ -141,6 +142,7 @@ impl Shard {
             dirty: false,
             blocked: false,
             paused: false,
+            held: false,
             ended: false,
         };
         let slot = core.vacant.pop().unwrap_or_else(|| {
@@ -192,6 +194,24 @@ impl Shard {
                 kind => self.core.carry_out(kind),
             }
         }
+        self.settle_departed();
+    }
+
+    /// Sends to one connection of this shard, on behalf of somebody outside its turns.
+    pub fn send(&mut self, to: SocketId, message: &Outgoing<'_>) {
+        self.core.send(to, message);
+    }
+
+    /// Begins to close one connection of this shard, on behalf of somebody outside its turns.
+    pub fn close(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
+        self.core.close(socket, code, reason);
+        self.settle_departed();
+    }
+
+    /// Tells a connection's kit that what it waited for has come.
+    pub fn woken(&mut self, socket: SocketId) {
+        let Some(door) = self.core.get(socket).map(|connection| connection.door) else { return };
+        self.kits[usize::from(door.0)].woken(&mut self.core, socket);
         self.settle_departed();
     }
 

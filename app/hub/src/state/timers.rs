@@ -7,13 +7,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use fanfare_session::websocket::CloseCode;
 use fanfare_session::{Check, Expiry};
-use fanfare_websocket::CloseCode;
 
-use super::core::Core;
+use super::core::{Core, Gone};
 use crate::envelope::DoorId;
 use crate::ids::SocketId;
-use crate::kit::Gone;
 
 /// The wheel's step: heartbeats and time limits are that exact.
 const TICK_MS: u64 = 64;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use fanfare_native::{write_ack, write_error, write_event, write_nack};
 use fanfare_session::Reply;
-use fanfare_websocket::{CloseCode, Opcode, Payload, Text, write_frame_header};
+use fanfare_session::native::{write_ack, write_error, write_event, write_nack};
+use fanfare_session::websocket::{CloseCode, Opcode, Payload, Text, write_frame_header};
 
 use super::core::Core;
 use super::timers::Due;
@@ -276,7 +276,7 @@ impl Core {
         write(&mut batch.text);
         batch.count += 1;
         let (full, due_ms) = (
-            batch.count == fanfare_native::BATCH_MESSAGES_MAX || batch.text.len() >= limit,
+            batch.count == fanfare_session::native::BATCH_MESSAGES_MAX || batch.text.len() >= limit,
             now_ms + batch.interval_ms,
         );
         if full {
@@ -311,7 +311,7 @@ impl Core {
                 self.push_native(to.slot, |out| write_nack(out, &id, code, &text));
             }
             (None, Answer::Refuse(code, text)) => {
-                self.push_native(to.slot, |out| write_error(out, code, &text))
+                self.push_native(to.slot, |out| write_error(out, code, &text));
             }
             (None, Answer::Ack(_)) => {}
         }
@@ -325,7 +325,7 @@ impl Core {
         });
         if done {
             self.flush_batch(slot);
-            self.depart(slot, crate::kit::Gone::Lost);
+            self.depart(slot, super::core::Gone::Lost);
         }
     }
 

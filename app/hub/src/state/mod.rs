@@ -1,0 +1,19 @@
+//! What a shard is made of, apart from its kits: connections, members of rooms, outboxes, timers, memory. Kits act on it
+//! through their contexts; the [`Shard`](crate::Shard) drives it.
+
+mod budget;
+mod common;
+mod connection;
+mod core;
+mod deliver;
+mod drain;
+mod rooms;
+mod timers;
+
+pub(crate) use budget::{INFLATERS_PER_SHARD, Pause, Waiting};
+pub(crate) use common::Common;
+pub use connection::{Arrival, Closed, Reading};
+pub(crate) use connection::{Batch, Connection, Slot};
+pub(crate) use core::{Core, Current};
+pub use core::{Counters, Gone, Now};
+pub(crate) use timers::{Due, Timers};

@@ -1,0 +1,178 @@
+//! A handler of one's own as a kit: each message is a future, polled once in its turn and a task only where it waits.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Display;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use fanfare_driver::Remote;
+use fanfare_hub::{CloseCode, Edge, Gone, Kit, Payload, PlainPlace, SocketId, Text};
+
+use crate::websocket::{Command, Message, WebSocket, in_turn};
+
+/// Messages of one connection that may wait for its handler; past it the connection is not read.
+const WAITING_MESSAGES_MAX: usize = 256;
+
+/// Bytes of them.
+const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// What a handler returns: nothing, or a result whose error closes the connection.
+pub trait Outcome {
+    /// The error, in words.
+    ///
+    /// # Errors
+    /// Where the handler failed.
+    fn outcome(self) -> Result<(), String>;
+}
+
+impl Outcome for () {
+    fn outcome(self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl<E: Display> Outcome for Result<(), E> {
+    fn outcome(self) -> Result<(), String> {
+        self.map_err(|error| error.to_string())
+    }
+}
+
+/// The messages that wait for one connection's handler.
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<Message>,
+    bytes: usize,
+}
+
+impl Waiting {
+    fn push(&mut self, message: Message) {
+        self.bytes += message.len();
+        self.messages.push_back(message);
+    }
+
+    fn pop(&mut self) -> Option<Message> {
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.len();
+        Some(message)
+    }
+
+    fn is_full(&self) -> bool {
+        self.messages.len() >= WAITING_MESSAGES_MAX || self.bytes >= WAITING_BYTES_MAX
+    }
+}
+
+/// The kit behind [`App::websocket`](crate::App::websocket).
+pub(crate) struct Handler<H> {
+    handler: Arc<H>,
+    remote: Remote,
+    /// Connections whose handler waits for something.
+    waiting: HashMap<SocketId, Waiting>,
+}
+
+impl<H> Handler<H> {
+    pub(crate) fn new(handler: Arc<H>, remote: Remote) -> Self {
+        Self { handler, remote, waiting: HashMap::new() }
+    }
+}
+
+type Handling = Pin<Box<dyn Future<Output = Result<(), String>>>>;
+
+impl<H, R> Handler<H>
+where
+    H: AsyncFn(WebSocket, Message) -> R + 'static,
+    R: Outcome + 'static,
+{
+    /// Handles one message. Says whether its handler waits.
+    fn handle(&self, cx: &mut Edge<'_, Self>, socket: SocketId, message: Message) -> bool {
+        let handler = Arc::clone(&self.handler);
+        let connection = WebSocket { id: socket, remote: self.remote.clone() };
+        let mut handling: Handling = Box::pin(async move { handler(connection, message).await.outcome() });
+        let (poll, asked) = in_turn(|| handling.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        for command in asked {
+            match command {
+                Command::Send(to, Message::Text(text)) if to.shard() == socket.shard() => {
+                    cx.send_text(to, Text::Owned(text));
+                }
+                Command::Send(to, Message::Binary(bytes)) if to.shard() == socket.shard() => {
+                    cx.send_binary(to, Payload::Owned(bytes));
+                }
+                Command::Send(to, message) => WebSocket { id: to, remote: self.remote.clone() }.send(message),
+                Command::Close(closed, code, reason) if closed.shard() == socket.shard() => {
+                    cx.close(closed, code, &reason);
+                }
+                Command::Close(closed, code, reason) => self.remote.close(closed, code, &reason),
+            }
+        }
+        match poll {
+            Poll::Ready(Ok(())) => false,
+            Poll::Ready(Err(error)) => {
+                failed(&self.remote, socket, &error);
+                false
+            }
+            Poll::Pending => {
+                let remote = self.remote.clone();
+                tokio::task::spawn_local(async move {
+                    if let Err(error) = handling.await {
+                        failed(&remote, socket, &error);
+                    }
+                    remote.wake(socket);
+                });
+                true
+            }
+        }
+    }
+}
+
+fn failed(remote: &Remote, socket: SocketId, error: &str) {
+    tracing::warn!(%error, "a handler failed: its connection is closed");
+    remote.close(socket, CloseCode::INTERNAL_ERROR, "Internal error");
+}
+
+impl<H, R> Kit for Handler<H>
+where
+    H: AsyncFn(WebSocket, Message) -> R + 'static,
+    R: Outcome + 'static,
+{
+    type Place = PlainPlace;
+
+    fn received(&mut self, cx: &mut Edge<'_, Self>, from: SocketId, message: fanfare_hub::Message<'_>) {
+        let message = match message {
+            fanfare_hub::Message::Text(text) => Message::Text(text.into_owned()),
+            fanfare_hub::Message::Binary(payload) => Message::Binary(payload.into_owned()),
+            fanfare_hub::Message::Request(_) => return,
+        };
+        if let Some(waiting) = self.waiting.get_mut(&from) {
+            waiting.push(message);
+            if waiting.is_full() {
+                cx.hold(from);
+            }
+        } else if self.handle(cx, from, message) {
+            self.waiting.insert(from, Waiting::default());
+        }
+    }
+
+    fn woken(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
+        while let Some(waiting) = self.waiting.get_mut(&socket) {
+            let Some(message) = waiting.pop() else {
+                self.waiting.remove(&socket);
+                break;
+            };
+            if self.handle(cx, socket, message) {
+                break;
+            }
+        }
+        if self.waiting.get(&socket).is_none_or(|waiting| !waiting.is_full()) {
+            cx.release(socket);
+        }
+    }
+
+    fn disconnected(&mut self, _: &mut Edge<'_, Self>, socket: SocketId, _: Gone) {
+        self.waiting.remove(&socket);
+    }
+
+    fn place(&mut self, _: &str) -> PlainPlace {
+        PlainPlace
+    }
+}

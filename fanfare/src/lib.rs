@@ -1,0 +1,39 @@
+//! Fanfare as a library: real-time communication for browsers, phones and services, in rooms.
+//!
+//! An [`App`] is what is served: kits mounted at paths, and handlers of one's own. A [`Server`] serves it.
+//!
+//! ```no_run
+//! use fanfare::{App, Message, Server, WebSocket, kits};
+//!
+//! # async fn example() -> Result<(), fanfare::ServeError> {
+//! let app = App::new()
+//!     .mount("/chat", kits::Chat)
+//!     .websocket("/shout", async |socket: WebSocket, message: Message| {
+//!         if let Message::Text(text) = message {
+//!             socket.send(text.to_uppercase());
+//!         }
+//!     });
+//! Server::bind("0.0.0.0:8080").serve(app).await
+//! # }
+//! ```
+
+mod app;
+mod handler;
+mod server;
+mod websocket;
+
+pub use app::App;
+pub use handler::Outcome;
+pub use server::{Running, ServeError, Server};
+pub use websocket::{Message, WebSocket};
+
+/// What a kit of one's own is made of: see [`Kit`](hub::Kit) and [`Place`](hub::Place).
+pub use fanfare_hub as hub;
+pub use fanfare_hub::{CloseCode, Limits};
+/// The kits that come with Fanfare.
+pub use fanfare_kits as kits;
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

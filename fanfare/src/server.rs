@@ -1,0 +1,181 @@
+//! Serving an app.
+
+use std::future::Future;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fanfare_driver::{Options, StartError, Stopped, Stopper};
+use fanfare_hub::Limits;
+
+use crate::app::App;
+
+/// How long a handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a graceful end may take, unless [`Server::drain_within`] says otherwise.
+const DRAIN_WITHIN: Duration = Duration::from_secs(30);
+
+/// Connections from one address; loopback is not limited.
+const CONNECTIONS_PER_ADDRESS: usize = 1_000;
+
+type Signal = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A server that has not started yet.
+#[must_use = "a server does nothing before it is told to serve"]
+pub struct Server {
+    address: String,
+    shards: usize,
+    limits: Limits,
+    compression: bool,
+    drain_within: Duration,
+    until: Option<Signal>,
+}
+
+/// Why an app could not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is none, and no name that resolves to one.
+    #[error("{0:?} is no address to listen on, and no name that resolves to one")]
+    Address(String),
+    /// It could not listen or start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A shard ended by itself, which none should.
+    #[error("a shard ended by itself; the log says why")]
+    Failed,
+}
+
+/// A server that serves.
+pub struct Running {
+    server: fanfare_driver::Server,
+}
+
+impl Server {
+    /// A server for `address`, such as `0.0.0.0:8080`; port 0 is any free one.
+    pub fn bind(address: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            shards: std::thread::available_parallelism().map_or(1, usize::from),
+            limits: Limits::default(),
+            compression: true,
+            drain_within: DRAIN_WITHIN,
+            until: None,
+        }
+    }
+
+    /// How many shards, each a thread with its own loop. The default is one a core.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// The limits of its connections; the memory budget is the whole server's.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether permessage-deflate is agreed to with clients that offer it. It is, by default.
+    pub fn compression(mut self, compression: bool) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// How long a graceful end may take: clients are told to reconnect, spread over this time.
+    pub fn drain_within(mut self, within: Duration) -> Self {
+        self.drain_within = within;
+        self
+    }
+
+    /// Ends gracefully when `signal` comes.
+    pub fn until(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.until = Some(Box::pin(signal));
+        self
+    }
+
+    /// Serves until the signal given to [`Server::until`], or for ever.
+    ///
+    /// # Errors
+    /// [`ServeError`], with what to do about it.
+    pub async fn serve(mut self, app: App) -> Result<(), ServeError> {
+        let (until, within) = (self.until.take(), self.drain_within);
+        let running = self.start(app)?;
+        tracing::info!(address = %running.address(), "listening");
+        let stopper = StopOnDrop(Some(running.server.stopper()));
+        let waiting = async move {
+            if let Some(until) = until {
+                until.await;
+                running.drain(within);
+            }
+            running.wait().await
+        };
+        let outcome = waiting.await;
+        stopper.disarm();
+        outcome
+    }
+
+    /// Starts to serve, and returns at once.
+    ///
+    /// # Errors
+    /// [`ServeError`], with what to do about it.
+    pub fn start(self, app: App) -> Result<Running, ServeError> {
+        let mut addresses =
+            self.address.to_socket_addrs().map_err(|_| ServeError::Address(self.address.clone()))?;
+        let address = addresses.next().ok_or_else(|| ServeError::Address(self.address.clone()))?;
+        let server = fanfare_driver::Server::start(Options {
+            address,
+            shards: u16::try_from(self.shards).unwrap_or(u16::MAX),
+            limits: self.limits,
+            doors: app.doors(),
+            pages: Arc::new(|_| None),
+            compression: self.compression,
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            connections: 0,
+            connections_per_address: CONNECTIONS_PER_ADDRESS,
+        })?;
+        Ok(Running { server })
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Begins to end gracefully: no new connections, everybody told within `within`.
+    pub fn drain(&self, within: Duration) {
+        self.server.drain(within);
+    }
+
+    /// Waits until the server has ended. Dropping the future does not end it; dropping [`Running`] does.
+    ///
+    /// # Errors
+    /// [`ServeError::Failed`] where a shard ended by itself.
+    pub async fn wait(self) -> Result<(), ServeError> {
+        match tokio::task::spawn_blocking(move || self.server.wait()).await {
+            Ok(Stopped::Drained) => Ok(()),
+            Ok(Stopped::Failed) | Err(_) => Err(ServeError::Failed),
+        }
+    }
+}
+
+/// Stops the server where its future is dropped.
+struct StopOnDrop(Option<Stopper>);
+
+impl StopOnDrop {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let Some(stopper) = &self.0 {
+            stopper.stop();
+        }
+    }
+}
