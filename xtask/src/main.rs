@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask bench`.
 #![allow(clippy::print_stdout, reason = "a command line tool: standard output is what it is for")]
 
 mod autobahn;
+mod bench;
 mod code;
 mod faults;
 mod process;
@@ -21,6 +22,7 @@ The project's own commands.
   cargo xtask test --list      the suites
   cargo xtask tidy             the rules of the house: imports, modules, words
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
+  cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 20 minutes, quick: 10
   cargo xtask faults           plants ten faults and sees that the simulation notices each
 ";
 
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Some("autobahn") => {
             Workspace::load().and_then(|workspace| autobahn::command(&workspace.root, rest == ["--all"]))
         }
+        Some("bench") => Workspace::load().and_then(|workspace| bench::command(&workspace, &rest)),
         Some("faults") if rest.is_empty() => {
             Workspace::load().and_then(|workspace| faults::command(&workspace))
         }

@@ -16,6 +16,10 @@ pub(crate) struct Done {
 /// How often a suite that says nothing tells that it is still at work.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How long a server may take to listen, also under a tool that makes it fifty times slower.
+const START_LIMIT: Duration = Duration::from_secs(20);
+const END_LIMIT: Duration = Duration::from_secs(30);
+
 /// Runs a command to its end, or to `limit`; both of its outputs go to the end of `log`.
 pub(crate) fn run(command: &mut Command, log: &Path, limit: Duration) -> Result<Done, String> {
     let program = command.get_program().to_string_lossy().into_owned();
@@ -76,7 +80,7 @@ fn end_tree(id: u32) {
 }
 
 /// The children of a process, where the system has `/proc`; nothing elsewhere.
-fn children(id: u32) -> Vec<u32> {
+pub(crate) fn children(id: u32) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries
         .flatten()
@@ -103,10 +107,15 @@ impl Server {
         let port = free_port()?;
         let mut command = Command::new(binary);
         command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
-        let child = spawn(&mut command, log)?;
+        Self::start_command(&mut command, port, log)
+    }
+
+    /// Starts any server and waits until it takes connections on this port.
+    pub(crate) fn start_command(command: &mut Command, port: u16, log: &Path) -> Result<Self, String> {
+        let child = spawn(command, log)?;
         let mut server = Self { child, base: format!("http://127.0.0.1:{port}") };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
             if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
                 return Ok(server);
@@ -116,7 +125,30 @@ impl Server {
             }
             pause();
         }
-        Err(format!("the server took no connection within 10 s; see {}", log.display()))
+        Err(format!(
+            "the server took no connection within {} s; see {}",
+            START_LIMIT.as_secs(),
+            log.display()
+        ))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells the server, which may stand behind a tool that we started, to end, and waits until the tool has written what it
+    /// saw.
+    pub(crate) fn end(mut self, server: u32) -> Result<(), String> {
+        let told = Command::new("kill").args(["-TERM", &server.to_string()]).status();
+        told.map_err(|error| format!("kill: {error}"))?;
+        let deadline = Instant::now() + END_LIMIT;
+        while Instant::now() < deadline {
+            if let Ok(Some(_)) = self.child.try_wait() {
+                return Ok(());
+            }
+            pause();
+        }
+        Err(format!("the server did not end within {} s", END_LIMIT.as_secs()))
     }
 }
 

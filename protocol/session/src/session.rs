@@ -187,6 +187,12 @@ impl Session {
         }
     }
 
+    /// Whether nothing that arrived is unfinished: without further bytes there is nothing to receive.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.reader.is_idle()
+    }
+
     /// Whether messages may still be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {

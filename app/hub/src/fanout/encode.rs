@@ -47,6 +47,7 @@ impl Encoder {
     }
 
     /// The span with `message` as `variant` takes it; `None` where it takes nothing of it.
+    #[inline]
     pub(crate) fn encode(
         &mut self,
         log: &mut Log,
@@ -67,7 +68,20 @@ impl Encoder {
         if let Some(span) = encoded.spans[index] {
             return Some(span);
         }
-        let span = match (form, message) {
+        let span = self.encode_new(log, encoded, message, (form, variant));
+        encoded.spans[index] = Some(span);
+        Some(span)
+    }
+
+    /// Once for each variant.
+    fn encode_new(
+        &mut self,
+        log: &mut Log,
+        encoded: &mut Encoded,
+        message: &Outgoing<'_>,
+        (form, variant): (Form, Variant),
+    ) -> Span {
+        match (form, message) {
             (Form::Binary, Outgoing::Binary(binary) | Outgoing::Either { binary, .. }) => {
                 self.frame(log, Opcode::Binary, binary, variant.deflate_window_bits)
             }
@@ -80,9 +94,7 @@ impl Encoder {
                 self.text = text;
                 span
             }
-        };
-        encoded.spans[index] = Some(span);
-        Some(span)
+        }
     }
 
     /// The native text of an event; the buffer goes back to `self.text`, where the next variant finds it.

@@ -34,6 +34,7 @@ impl Outbox {
     }
 
     /// Whether another message may wait: always, while less than `limit_bytes` wait behind the span being sent.
+    #[inline]
     pub(crate) fn has_room(&self, limit_bytes: usize) -> Result<(), Full> {
         let behind = self.queued_bytes - self.first.len();
         let messages = self.rest.as_ref().map_or(0, |rest| rest.len());
@@ -41,6 +42,7 @@ impl Outbox {
     }
 
     /// Adds a span; `merge` lets it grow together with its neighbour, which loses the boundary between their messages.
+    #[inline]
     pub(crate) fn push(&mut self, span: Span, merge: bool, log: &mut Log) {
         if span.is_empty() {
             return;
@@ -84,8 +86,17 @@ impl Outbox {
     }
 
     /// Notes that the socket took `sent` bytes.
+    #[inline]
     pub(crate) fn advance(&mut self, mut sent: usize, log: &mut Log) {
         debug_assert!(sent <= self.queued_bytes, "sent more than there is");
+        if sent == self.queued_bytes && self.rest.is_none() {
+            // All of it in one piece, as nearly always.
+            if sent > 0 {
+                log.release(self.first);
+                (self.first, self.queued_bytes, self.first_started) = (Span::default(), 0, false);
+            }
+            return;
+        }
         while sent > 0 && self.queued_bytes > 0 {
             let part = sent.min(self.first.len());
             self.first.advance(part);

@@ -274,7 +274,9 @@ impl Shard {
         connection.outbox.advance(bytes, &mut core.log);
         connection.blocked = blocked;
         if connection.outbox.is_empty() {
-            core.finish_if_done(socket.slot);
+            if connection.gone.is_some() {
+                core.finish_if_done(socket.slot);
+            }
         } else if !blocked {
             core.mark_dirty(socket.slot);
         }
@@ -356,7 +358,14 @@ impl Shard {
     }
 
     /// Tells the rooms and the kit of those who take no part any more.
+    #[inline]
     pub(super) fn settle_departed(&mut self) {
+        if !self.core.departed.is_empty() {
+            self.tell_of_departed();
+        }
+    }
+
+    fn tell_of_departed(&mut self) {
         while let Some(slot) = self.core.departed.pop_front() {
             let Some(socket) = self.core.socket_at(slot) else { continue };
             let Some(user) = self.core.user(socket) else { continue };

@@ -34,6 +34,11 @@ impl Shard {
 
     /// Goes on with what was kept of a socket's bytes.
     pub fn resume(&mut self, socket: SocketId, share: &mut Share) -> Reading {
+        let Some(connection) = self.core.get(socket) else { return Reading::Done };
+        // Every ready socket comes by here, and nearly none has anything left.
+        if connection.leftover.is_none() && connection.session.is_idle() && !connection.ended {
+            return Reading::More;
+        }
         self.receive(socket, &mut [], share)
     }
 
@@ -76,12 +81,16 @@ impl Shard {
                 }
             }
             self.core.account(slot);
-            if self.core.get(socket).is_none_or(|connection| connection.session.is_over()) {
+            let Some(connection) = self.core.get(socket).filter(|there| !there.session.is_over()) else {
                 break Reading::Done;
-            }
+            };
+            let is_read = taken == input.len() && connection.session.is_idle();
             if let Some(pause) = self.core.pause_due(slot, self.core.outgoing_bytes > sent_before) {
                 self.core.pause(slot, pause);
                 break Reading::Paused;
+            }
+            if is_read {
+                break if share.is_used() { Reading::Later } else { Reading::More };
             }
         };
         let reading = self.core.keep_leftover(slot, &input[taken..], reading);

@@ -67,8 +67,8 @@ impl Core {
             return Some(Pause::Kit);
         }
         let holds = self.at(slot)?.held_bytes;
-        let fair = self.held_bytes / self.holders.max(1);
-        (holds > SMALL_HOLDER_BYTES && holds >= fair && self.is_short()).then_some(Pause::Memory)
+        let is_large = || holds >= self.held_bytes / self.holders.max(1);
+        (holds > SMALL_HOLDER_BYTES && is_large() && self.is_short()).then_some(Pause::Memory)
     }
 
     pub(crate) fn pause(&mut self, slot: u32, pause: Pause) {

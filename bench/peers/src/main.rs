@@ -1,0 +1,86 @@
+//! WebSocket servers of others, each as its authors show it: one thread, echo or fan-out.
+//!
+//! All of them upgrade with the same few lines here, which no measurement covers, and then hand the socket to the library.
+
+mod fanout;
+mod fast;
+mod tokio_ws;
+mod tungstenite;
+mod upgrade;
+
+use std::cell::RefCell;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use fanout::Everyone;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{LocalSet, spawn_local};
+
+const USAGE: &str =
+    "fanfare-bench-peers fastwebsockets|tokio-websockets|tungstenite --port N [--mode echo|broadcast]";
+
+#[derive(Clone, Copy)]
+enum Peer {
+    FastWebsockets,
+    TokioWebsockets,
+    Tungstenite,
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let value = |name: &str| {
+        let at = words.iter().position(|word| word == name)?;
+        words.get(at + 1).cloned()
+    };
+    let peer = match words.first().map(String::as_str) {
+        Some("fastwebsockets") => Peer::FastWebsockets,
+        Some("tokio-websockets") => Peer::TokioWebsockets,
+        Some("tungstenite") => Peer::Tungstenite,
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let Some(port) = value("--port").and_then(|port| port.parse().ok()) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let broadcasts = value("--mode").as_deref() == Some("broadcast");
+    match serve(peer, port, broadcasts) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(peer: Peer, port: u16, broadcasts: bool) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async move {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let everyone = Rc::new(RefCell::new(Everyone::default()));
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            let everyone = broadcasts.then(|| Rc::clone(&everyone));
+            // A connection that fails is over; the load says so.
+            spawn_local(async move { drop(connection(peer, stream, everyone).await) });
+        }
+    })
+}
+
+/// Whatever ended a connection.
+type Ended = Result<(), Box<dyn std::error::Error>>;
+
+async fn connection(peer: Peer, mut stream: TcpStream, everyone: Option<Rc<RefCell<Everyone>>>) -> Ended {
+    upgrade::upgrade(&mut stream).await?;
+    match (peer, everyone) {
+        (Peer::FastWebsockets, None) => fast::echo(stream).await,
+        (Peer::FastWebsockets, Some(everyone)) => fast::broadcast(stream, everyone).await,
+        (Peer::TokioWebsockets, None) => tokio_ws::echo(stream).await,
+        (Peer::TokioWebsockets, Some(everyone)) => tokio_ws::broadcast(stream, everyone).await,
+        (Peer::Tungstenite, None) => tungstenite::echo(stream).await,
+        (Peer::Tungstenite, Some(everyone)) => tungstenite::broadcast(stream, everyone).await,
+    }
+}

@@ -1,0 +1,28 @@
+// ws for Node, as echo or as fan-out: node server.mjs --port N [--mode echo|broadcast]
+import { WebSocketServer } from "ws";
+
+const value = (name, otherwise) => {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? otherwise : process.argv[at + 1];
+};
+
+const broadcasts = value("--mode", "echo") === "broadcast";
+const server = new WebSocketServer({
+  host: "127.0.0.1",
+  port: Number(value("--port")),
+  perMessageDeflate: false,
+  backlog: 1024,
+});
+
+server.on("connection", (socket) => {
+  socket.on("error", () => {});
+  socket.on("message", (data, isBinary) => {
+    if (!broadcasts) {
+      socket.send(data, { binary: isBinary });
+      return;
+    }
+    for (const other of server.clients) {
+      if (other !== socket) other.send(data, { binary: isBinary });
+    }
+  });
+});

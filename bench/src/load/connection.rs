@@ -1,0 +1,171 @@
+//! A connection of the load: opened while nothing else happens, then one of many with a poller.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mio::{Interest, Poll, Token};
+use socket2::{Domain, Socket, Type};
+
+use super::wire::{Counter, Kind, Wire};
+use crate::arguments::Arguments;
+
+/// RFC 6455 §1.3's own example, with the answer that it calls for.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections from one source address; an address has some 28,000 ports.
+const CONNECTIONS_PER_ADDRESS: usize = 2_000;
+
+/// Bytes that one read may take.
+pub(crate) const READ_BUFFER_BYTES: usize = 256 << 10;
+
+/// Where the server is and how one speaks to it.
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    pub(crate) wire: Wire,
+    path: String,
+}
+
+impl Target {
+    /// A raw record is as long as the frame that the client would send.
+    pub(crate) fn of(arguments: &Arguments, path: &str, payload_bytes: usize) -> Result<Self, String> {
+        let wire = match arguments.text("wire", "websocket") {
+            "websocket" => Wire::WebSocket,
+            "raw" => {
+                let mut frame = Vec::new();
+                Wire::WebSocket.write(&mut frame, Kind::Binary, &vec![0; payload_bytes]);
+                Wire::Raw { record_bytes: frame.len() }
+            }
+            other => return Err(format!("--wire {other}: there are raw and websocket")),
+        };
+        let address = SocketAddr::from(([127, 0, 0, 1], arguments.needed::<u16>("port")?));
+        Ok(Self { address, wire, path: arguments.text("path", path).to_owned() })
+    }
+
+    /// Opens connection number `index` and registers it under this number.
+    pub(crate) fn open(&self, index: usize, poll: &Poll) -> Result<Connection, String> {
+        let failed = |error: std::io::Error| format!("connection {index}: {error}");
+        let source = Ipv4Addr::new(127, 0, 1, 1 + u8::try_from(index / CONNECTIONS_PER_ADDRESS).unwrap_or(0));
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(failed)?;
+        socket.bind(&SocketAddr::from((source, 0)).into()).map_err(failed)?;
+        socket.connect(&self.address.into()).map_err(failed)?;
+        socket.set_tcp_nodelay(true).map_err(failed)?;
+        socket.set_read_timeout(Some(OPEN_TIMEOUT)).map_err(failed)?;
+        let mut stream = std::net::TcpStream::from(socket);
+        let early = match self.wire {
+            Wire::Raw { .. } => Vec::new(),
+            Wire::WebSocket => {
+                self.upgrade(&mut stream).map_err(|why| format!("connection {index}: {why}"))?
+            }
+        };
+        stream.set_nonblocking(true).map_err(failed)?;
+        let mut stream = TcpStream::from_std(stream);
+        let both = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(&mut stream, Token(index), both).map_err(failed)?;
+        let counter = Counter::new(self.wire);
+        Ok(Connection { stream, counter, unsent: Vec::new(), received: early })
+    }
+
+    /// The opening handshake; returns what came behind the answer.
+    fn upgrade(&self, stream: &mut std::net::TcpStream) -> Result<Vec<u8>, String> {
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n",
+            self.path, self.address
+        );
+        stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
+        let mut answer = Vec::new();
+        let mut piece = [0; 4096];
+        loop {
+            let bytes = stream.read(&mut piece).map_err(|error| format!("no answer: {error}"))?;
+            answer.extend_from_slice(&piece[..bytes]);
+            let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+            if let Some(end) = end {
+                let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+                if !head.starts_with("HTTP/1.1 101") || !head.contains(ACCEPT) {
+                    return Err(format!("no upgrade: {head}"));
+                }
+                return Ok(answer.split_off(end + 4));
+            }
+            if bytes == 0 {
+                return Err("closed in the handshake".to_owned());
+            }
+        }
+    }
+}
+
+pub(crate) struct Connection {
+    stream: TcpStream,
+    counter: Counter,
+    unsent: Vec<u8>,
+    /// What came with the handshake's answer, and what [`Connection::look`] has only a part of.
+    received: Vec<u8>,
+}
+
+impl Connection {
+    /// Writes what fits; the rest waits for [`Connection::flush`].
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
+        if !self.unsent.is_empty() {
+            self.unsent.extend_from_slice(bytes);
+            return Ok(());
+        }
+        match self.stream.write(bytes) {
+            Ok(sent) => self.unsent.extend_from_slice(&bytes[sent..]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.unsent.extend_from_slice(bytes),
+            Err(error) => return Err(format!("sending failed: {error}")),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), String> {
+        let waiting = std::mem::take(&mut self.unsent);
+        if waiting.is_empty() { Ok(()) } else { self.send(&waiting) }
+    }
+
+    /// Reads what is there and counts the messages that end in it.
+    pub(crate) fn count(&mut self, buffer: &mut [u8]) -> Result<u64, String> {
+        let mut messages = self.counter.count(&std::mem::take(&mut self.received));
+        loop {
+            let bytes = self.read(buffer)?;
+            messages += self.counter.count(&buffer[..bytes]);
+            if bytes < buffer.len() {
+                return Ok(messages);
+            }
+        }
+    }
+
+    /// Reads what is there and gives each message to `look`.
+    pub(crate) fn look(
+        &mut self,
+        wire: Wire,
+        buffer: &mut [u8],
+        mut look: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        loop {
+            let bytes = self.read(buffer)?;
+            self.received.extend_from_slice(&buffer[..bytes]);
+            let mut taken = 0;
+            while let Some((length, payload)) = wire.read(&self.received[taken..]) {
+                taken += length;
+                payload.map_or(Ok(()), &mut look)?;
+            }
+            self.received.drain(..taken);
+            if bytes < buffer.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, String> {
+        match self.stream.read(buffer) {
+            Ok(0) => Err("the server has closed a connection".to_owned()),
+            Ok(bytes) => Ok(bytes),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(format!("reading failed: {error}")),
+        }
+    }
+}

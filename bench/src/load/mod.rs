@@ -1,0 +1,117 @@
+//! The load: one thread over edge-triggered epoll (mio), frames made beforehand, one write for all that may be in flight.
+
+mod broadcast;
+mod connection;
+mod echo;
+mod idle;
+mod wire;
+
+use std::time::{Duration, Instant};
+
+use crate::arguments::Arguments;
+use crate::measure::{Latencies, cpu_time};
+
+/// What goes before the measured window.
+const WARM_UP: Duration = Duration::from_millis(400);
+
+/// A wait without any event that ends a run: something was lost.
+const STALL: Duration = Duration::from_secs(20);
+
+/// Runs one kind of load and prints what it saw.
+pub(crate) fn run(kind: &str, arguments: &Arguments) -> Result<(), String> {
+    let line = match kind {
+        "echo" => echo::run(arguments)?,
+        "broadcast" => broadcast::run(arguments)?,
+        "idle" => idle::run(arguments)?,
+        other => return Err(format!("there is no load `{other}`; there are: echo, broadcast, idle")),
+    };
+    println!("{line}");
+    Ok(())
+}
+
+/// How long a run goes on.
+enum Length {
+    Window(Duration),
+    Messages(u64),
+}
+
+/// The measured window of a run.
+struct Window {
+    server: u32,
+    length: Length,
+    started: Instant,
+    /// When the window began, with both sides' CPU time then.
+    begun: Option<(Instant, Duration, Duration)>,
+    messages: u64,
+    latencies: Latencies,
+}
+
+impl Window {
+    fn new(arguments: &Arguments) -> Result<Self, String> {
+        let length = if arguments.has("messages") {
+            Length::Messages(arguments.needed("messages")?)
+        } else {
+            Length::Window(Duration::from_secs_f64(arguments.number("seconds", 2.0)?))
+        };
+        let server = arguments.needed("pid")?;
+        let mut window = Self {
+            server,
+            length,
+            started: Instant::now(),
+            begun: None,
+            messages: 0,
+            latencies: Latencies::default(),
+        };
+        if let Length::Messages(_) = window.length {
+            window.begin(Instant::now())?;
+        }
+        Ok(window)
+    }
+
+    fn begin(&mut self, now: Instant) -> Result<(), String> {
+        self.begun = Some((now, cpu_time(Some(self.server))?, cpu_time(None)?));
+        self.messages = 0;
+        self.latencies = Latencies::default();
+        Ok(())
+    }
+
+    fn arrived(&mut self, messages: u64, latency: Duration) {
+        self.messages += messages;
+        self.latencies.record(latency, messages);
+    }
+
+    /// Begins the window after the warm-up, and says when it is over.
+    fn is_over(&mut self, now: Instant) -> Result<bool, String> {
+        match (&self.length, self.begun) {
+            (Length::Messages(wanted), _) => Ok(self.messages >= *wanted),
+            (Length::Window(length), Some((begun, ..))) => Ok(now - begun >= *length),
+            (Length::Window(_), None) => {
+                if now - self.started >= WARM_UP {
+                    self.begin(now)?;
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// The line of JSON: times a message (or a delivery) in microseconds, busy as a share of one core.
+    fn report(&self, now: Instant) -> Result<String, String> {
+        let (begun, server_before, own_before) = self.begun.ok_or("the window never began")?;
+        let seconds = (now - begun).as_secs_f64();
+        let server = (cpu_time(Some(self.server))? - server_before).as_secs_f64();
+        let own = (cpu_time(None)? - own_before).as_secs_f64();
+        let messages = self.messages as f64;
+        Ok(format!(
+            "{{\"messages\":{},\"per_second\":{:.0},\"server_cpu_us\":{:.5},\"load_cpu_us\":{:.5},\
+             \"server_busy\":{:.3},\"load_busy\":{:.3},\"p50_ms\":{:.4},\"p99_ms\":{:.4}}}",
+            self.messages,
+            messages / seconds,
+            server * 1e6 / messages,
+            own * 1e6 / messages,
+            server / seconds,
+            own / seconds,
+            self.latencies.quantile(0.5).as_secs_f64() * 1e3,
+            self.latencies.quantile(0.99).as_secs_f64() * 1e3,
+        ))
+    }
+}

@@ -1,0 +1,187 @@
+//! What goes over the wire: client frames with a fixed mask (RFC 6455 §5.2), or records of the same length without a protocol.
+
+/// RFC 6455 wants a mask that nobody can foresee; a server's work does not depend on it.
+const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// Records of so many bytes.
+    Raw {
+        record_bytes: usize,
+    },
+    WebSocket,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Text,
+    Binary,
+}
+
+impl Wire {
+    /// Appends a message as the client sends it.
+    pub(crate) fn write(self, out: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
+        if let Self::Raw { record_bytes } = self {
+            let end = out.len() + record_bytes;
+            out.extend_from_slice(payload);
+            return out.resize(end, b'.');
+        }
+        out.push(match kind {
+            Kind::Text => TEXT,
+            Kind::Binary => BINARY,
+        });
+        match payload.len() {
+            short @ 0..126 => out.push(0x80 | short as u8),
+            long => {
+                out.push(0x80 | 126);
+                out.extend_from_slice(&(long as u16).to_be_bytes());
+            }
+        }
+        out.extend_from_slice(&MASK);
+        out.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    }
+
+    /// Takes the first message from the front of what a server sent: its length on the wire and, unless it is a control
+    /// frame, its payload. The slow way, for the pass that looks at every byte.
+    pub(crate) fn read(self, bytes: &[u8]) -> Option<(usize, Option<&[u8]>)> {
+        if let Self::Raw { record_bytes } = self {
+            return bytes.get(..record_bytes).map(|record| (record_bytes, Some(record)));
+        }
+        let (head, length) = head(bytes)?;
+        let payload = bytes.get(head..head.checked_add(length)?)?;
+        Some((head + length, (bytes[0] & 0x08 == 0).then_some(payload)))
+    }
+}
+
+/// The lengths of a server frame's head and of its payload.
+fn head(bytes: &[u8]) -> Option<(usize, usize)> {
+    match bytes.get(1)? {
+        126 => Some((4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)))),
+        127 => Some((10, usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?)),
+        short => Some((2, usize::from(*short))),
+    }
+}
+
+/// Counts messages without keeping them.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    wire: Wire,
+    /// A head of which a part is there.
+    partial: Vec<u8>,
+    /// Payload bytes still to come, and whether they end a message.
+    left: usize,
+    counts: bool,
+}
+
+impl Counter {
+    pub(crate) fn new(wire: Wire) -> Self {
+        let left = if let Wire::Raw { record_bytes } = wire { record_bytes } else { 0 };
+        Self { wire, partial: Vec::new(), left, counts: false }
+    }
+
+    /// How many messages end in these bytes, which follow those of the call before.
+    pub(crate) fn count(&mut self, mut bytes: &[u8]) -> u64 {
+        if let Wire::Raw { record_bytes } = self.wire {
+            // `left` is what is missing from the record at hand, never 0.
+            let already = record_bytes - self.left;
+            self.left = record_bytes - (already + bytes.len()) % record_bytes;
+            return ((already + bytes.len()) / record_bytes) as u64;
+        }
+        let mut messages = 0;
+        loop {
+            if self.left > 0 {
+                let taken = self.left.min(bytes.len());
+                self.left -= taken;
+                bytes = &bytes[taken..];
+                if self.left > 0 {
+                    return messages;
+                }
+                messages += u64::from(self.counts);
+            }
+            // Whole short frames, which nearly all are.
+            while self.partial.is_empty()
+                && let [first, length @ 0..126, rest @ ..] = bytes
+                && let Some(rest) = rest.get(usize::from(*length)..)
+            {
+                messages += u64::from(first & 0x08 == 0);
+                bytes = rest;
+            }
+            let Some((byte, rest)) = bytes.split_first() else { return messages };
+            self.partial.push(*byte);
+            bytes = rest;
+            if let Some((head, length)) = head(&self.partial)
+                && head == self.partial.len()
+            {
+                self.counts = self.partial[0] & 0x08 == 0;
+                self.left = length;
+                messages += u64::from(self.counts && length == 0);
+                self.partial.clear();
+            }
+        }
+    }
+}
+
+/// A payload that no other message of the run has: letters only, so that it is text as well.
+pub(crate) fn payload(connection: usize, number: u64, bytes: usize) -> Vec<u8> {
+    let name = format!("{number:x}-{connection:x}-");
+    name.bytes().chain((b'a'..=b'z').cycle()).take(bytes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server_frames() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for length in [0usize, 1, 20, 125, 126, 300, 70_000] {
+            bytes.push(0x82);
+            match length {
+                0..126 => bytes.push(length as u8),
+                126..65_536 => {
+                    bytes.push(126);
+                    bytes.extend((length as u16).to_be_bytes());
+                }
+                _ => {
+                    bytes.push(127);
+                    bytes.extend((length as u64).to_be_bytes());
+                }
+            }
+            bytes.resize(bytes.len() + length, 0x81);
+            bytes.extend([0x89, 2, 0x81, 0x81]);
+        }
+        bytes
+    }
+
+    #[test]
+    fn however_the_bytes_are_cut_the_count_is_that_of_the_slow_way() {
+        let bytes = server_frames();
+        let mut slow = 0;
+        let mut rest = &bytes[..];
+        while let Some((taken, payload)) = Wire::WebSocket.read(rest) {
+            slow += u64::from(payload.is_some());
+            rest = &rest[taken..];
+        }
+        assert_eq!((slow, rest.len()), (7, 0));
+        for piece in [1, 2, 3, 7, 22, 1000, bytes.len()] {
+            let mut counter = Counter::new(Wire::WebSocket);
+            let counted: u64 = bytes.chunks(piece).map(|piece| counter.count(piece)).sum();
+            assert_eq!(counted, slow, "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn records_are_counted_by_their_length() {
+        let mut counter = Counter::new(Wire::Raw { record_bytes: 26 });
+        let counted: Vec<u64> = [26, 52, 13, 13, 27, 25].map(|length| counter.count(&vec![0; length])).into();
+        assert_eq!(counted, [1, 2, 0, 1, 1, 1]);
+    }
+
+    #[test]
+    fn payloads_differ() {
+        assert_eq!(payload(1, 2, 20).len(), 20);
+        assert_ne!(payload(1, 2, 20), payload(2, 1, 20));
+    }
+}

@@ -1,0 +1,45 @@
+//! What a message costs the server: a server that does nothing with its bytes, and the load that measures it and others.
+//!
+//! `cargo xtask bench` runs it; see `bench/README.md`.
+#![allow(clippy::print_stdout, reason = "a command line tool: standard output is what it is for")]
+
+mod arguments;
+mod load;
+mod measure;
+mod raw;
+
+use std::process::ExitCode;
+
+use arguments::Arguments;
+
+const USAGE: &str = "\
+fanfare-bench serve raw --port N [--mode echo|broadcast]
+    The limit of the machine: an edge-triggered epoll loop (mio) over TCP without a protocol.
+
+fanfare-bench load echo      --port N --pid P [--wire raw|websocket] [--path /echo] [--connections 100]
+                             [--in-flight 1] [--bytes 20] [--seconds 2 | --messages N] [--verify]
+fanfare-bench load broadcast --port N --pid P [--wire …] [--path /binary] [--room NAME] [--receivers 1000]
+                             [--in-flight 1] [--bytes 64] [--seconds 2 | --messages N] [--verify]
+fanfare-bench load idle      --port N --pid P [--wire …] [--path /echo] [--connections 10000] [--join]
+    Prints one line of JSON. P is the server's process, whose CPU time and memory are read from /proc.
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["serve", "raw", rest @ ..] => Arguments::read(rest).and_then(|arguments| raw::serve(&arguments)),
+        ["load", kind, rest @ ..] => Arguments::read(rest).and_then(|arguments| load::run(kind, &arguments)),
+        _ => {
+            print!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

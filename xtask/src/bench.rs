@@ -1,0 +1,87 @@
+//! `cargo xtask bench`: the servers of others beside ours in one run, interleaved, and what a message costs each of them.
+//!
+//! Servers are pinned to core 0, the load to core 1. Results go to `bench/results.json` and, as tables, between the markers
+//! of `bench/README.md`.
+
+mod costs;
+mod machine;
+mod peers;
+mod run;
+mod table;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::process;
+use crate::tools;
+use crate::workspace::Workspace;
+use run::Bench;
+
+const BUILD_LIMIT: Duration = Duration::from_secs(1800);
+
+const README: &str = "bench/README.md";
+const RESULTS: &str = "bench/results.json";
+
+/// How much of it is done.
+struct Plan {
+    name: &'static str,
+    rounds: usize,
+    seconds: &'static str,
+}
+
+const QUICK: Plan = Plan { name: "quick", rounds: 3, seconds: "1.5" };
+const FULL: Plan = Plan { name: "full", rounds: 5, seconds: "2" };
+
+/// Runs the whole comparison and writes its tables; true unless a server failed in it.
+pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool, String> {
+    let plan = match arguments {
+        [] | ["full"] => FULL,
+        ["quick"] => QUICK,
+        other => return Err(format!("cargo xtask bench [quick|full], not `{}`", other.join(" "))),
+    };
+    let log = workspace.target.join("xtask").join("bench.log");
+    for tool in [&tools::TASKSET, &tools::STRACE, &tools::VALGRIND] {
+        tools::need(tool, &log)?;
+    }
+    let bench = build(workspace, log)?;
+    let costs = costs::of_ours(&bench)?;
+    let results = run::all(&bench, plan.rounds, plan.seconds)?;
+    let all = json!({
+        "command": format!("cargo xtask bench {}", plan.name),
+        "rounds": plan.rounds,
+        "seconds": plan.seconds,
+        "machine": machine::describe(workspace),
+        "results": results,
+        "costs": costs,
+    });
+    let text = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())? + "\n";
+    fs::write(workspace.root.join(RESULTS), text).map_err(|error| format!("{RESULTS}: {error}"))?;
+    let readme = workspace.read(README).ok_or_else(|| format!("{README} is not there"))?;
+    let tables = table::between_markers(&readme, &table::tables(&all))?;
+    fs::write(workspace.root.join(README), tables).map_err(|error| format!("{README}: {error}"))?;
+    println!("written: {RESULTS}, {README}");
+    Ok(true)
+}
+
+/// Builds the servers and the load as they are used: release, with nothing measured in the way.
+fn build(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let steps: [&[&str]; 2] = [
+        &["build", "--release", "-p", "fanfare-server", "-p", "fanfare-bench"],
+        &["build", "--release", "--locked", "--manifest-path", "bench/peers/Cargo.toml"],
+    ];
+    for step in steps {
+        println!("cargo {} …", step.join(" "));
+        let mut command = Command::new(&cargo);
+        command.args(step).current_dir(&workspace.root).env("CARGO_TARGET_DIR", &workspace.target);
+        if !process::run(&mut command, &log, BUILD_LIMIT)?.success {
+            return Err(format!("cargo {} failed; see {}", step.join(" "), log.display()));
+        }
+    }
+    tools::node_modules(workspace, "bench/peers/ws", &log)?;
+    Ok(Bench { workspace, log })
+}

@@ -1,0 +1,122 @@
+//! What noise cannot touch: instructions and system calls of our server for each message.
+//!
+//! Each figure is the difference of two runs of different length divided by the difference of their messages, so that the
+//! start, the handshakes and the end cancel out.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::peers::ours;
+use super::run::{Bench, load_against};
+use crate::process::{Server, children, free_port};
+
+struct Cost {
+    key: &'static str,
+    about: &'static str,
+    load: &'static [&'static str],
+    /// Messages of the two runs.
+    messages: [u64; 2],
+}
+
+const COSTS: &[Cost] = &[
+    Cost {
+        key: "echo-1",
+        about: "echo, 1 in flight, a message",
+        load: &["echo", "--in-flight", "1"],
+        messages: [20_000, 120_000],
+    },
+    Cost {
+        key: "echo-16",
+        about: "echo, 16 in flight, a message",
+        load: &["echo", "--in-flight", "16"],
+        messages: [80_000, 880_000],
+    },
+    Cost {
+        key: "broadcast-1",
+        about: "broadcast to 1,000 through `/binary`, a delivery",
+        load: &["broadcast", "--in-flight", "1"],
+        messages: [20_000, 220_000],
+    },
+    Cost {
+        key: "broadcast-16",
+        about: "the same, 16 in flight",
+        load: &["broadcast", "--in-flight", "16"],
+        messages: [160_000, 1_760_000],
+    },
+    Cost {
+        key: "room-1",
+        about: "broadcast to 1,000 in a `/chat` room, a delivery",
+        load: &["broadcast", "--room", "hall", "--in-flight", "1"],
+        messages: [20_000, 220_000],
+    },
+];
+
+/// Files of the tools stand beside the log.
+fn scratch(bench: &Bench<'_>, name: &str) -> std::path::PathBuf {
+    bench.log.with_file_name(name)
+}
+
+pub(crate) fn of_ours(bench: &Bench<'_>) -> Result<Value, String> {
+    let mut costs = Vec::new();
+    for cost in COSTS {
+        println!("{}: instructions (callgrind) and system calls (strace) …", cost.key);
+        let [short, long] = cost.messages;
+        let messages = (long - short) as f64;
+        let instructions = (instructions(bench, cost, long)? - instructions(bench, cost, short)?) / messages;
+        let (few, many) = (calls(bench, cost, short)?, calls(bench, cost, long)?);
+        let each: serde_json::Map<String, Value> = many
+            .iter()
+            .map(|(name, count)| (name, (count - few.get(name).copied().unwrap_or(0.0)) / messages))
+            .filter(|(_, each)| *each >= 0.0005)
+            .map(|(name, each)| (name.clone(), json!((each * 1e4).round() / 1e4)))
+            .collect();
+        println!("{}: {instructions:.0} instructions, {each:?}", cost.key);
+        costs.push(json!({ "key": cost.key, "about": cost.about, "instructions": (instructions * 10.0).round() / 10.0, "calls": each }));
+    }
+    Ok(json!(costs))
+}
+
+/// Instructions of one whole run in user space.
+fn instructions(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<f64, String> {
+    let port = free_port()?;
+    let log = scratch(bench, "callgrind.log");
+    let _ = std::fs::remove_file(&log);
+    let mut command = Command::new("valgrind");
+    command.arg("--tool=callgrind");
+    command.arg(format!("--callgrind-out-file={}", scratch(bench, "callgrind.out").display()));
+    command.args(ours(&bench.workspace.target, port));
+    let server = Server::start_command(&mut command, port, &log)?;
+    let count = messages.to_string();
+    let load = [cost.load, &["--messages", &count]].concat();
+    let process = server.id();
+    load_against(bench, port, process, "websocket", &load)?;
+    server.end(process)?;
+    let text = std::fs::read_to_string(&log).map_err(|error| error.to_string())?;
+    let line = text.lines().rev().find_map(|line| line.split_once("Collected :"));
+    let number = line.and_then(|(_, number)| number.trim().parse().ok());
+    number.ok_or_else(|| format!("callgrind did not say how many; see {}", log.display()))
+}
+
+/// System calls of one whole run, by name.
+fn calls(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<BTreeMap<String, f64>, String> {
+    let port = free_port()?;
+    let counts = scratch(bench, "strace.txt");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-c", "-U", "calls,name", "-o"]).arg(&counts);
+    command.args(ours(&bench.workspace.target, port));
+    let server = Server::start_command(&mut command, port, &bench.log)?;
+    let process = children(server.id()).first().copied().ok_or("strace has no child")?;
+    let count = messages.to_string();
+    let load = [cost.load, &["--messages", &count]].concat();
+    load_against(bench, port, process, "websocket", &load)?;
+    server.end(process)?;
+    let text = std::fs::read_to_string(&counts).map_err(|error| error.to_string())?;
+    let rows = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let count = words.next()?.parse().ok()?;
+        Some((words.next()?.to_owned(), count))
+    });
+    Ok(rows.filter(|(name, _)| name != "total").collect())
+}
