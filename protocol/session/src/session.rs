@@ -260,12 +260,6 @@ impl Session {
             if now_ms < stalls_at {
                 return Check::Again { at_ms: stalls_at };
             }
-            self.close(
-                now_ms,
-                CloseCode::POLICY_VIOLATION,
-                "Compressed message not finished in time",
-                transmit,
-            );
             return Check::Expired(Expiry::InflaterStall);
         }
         if self.awaits_pong {

@@ -164,7 +164,7 @@ impl Core {
             Check::Again { at_ms } => self.schedule_check(slot, at_ms),
             Check::Expired(Expiry::InflaterStall) => {
                 self.counters.misbehaved += 1;
-                self.cut_off(slot, CloseCode::POLICY_VIOLATION, "");
+                self.cut_off(slot, CloseCode::POLICY_VIOLATION, "Compressed message not finished in time");
             }
             Check::Expired(Expiry::Heartbeat) => {
                 self.counters.heartbeat_timeouts += 1;

@@ -114,7 +114,9 @@ pub(crate) async fn stalled_inflaters(flags: &Flags) -> Outcome<String> {
     let closed: Vec<_> = ends.iter().flatten().collect();
     let first = closed.iter().map(|(_, after)| *after).min().unwrap_or_default();
     let wrong: Vec<_> = closed.iter().filter(|(code, _)| *code != Some(1008)).collect();
-    ensure(wrong.is_empty(), || format!("{} were not closed with 1008, such as {:?}", wrong.len(), wrong[0]))?;
+    ensure(wrong.is_empty(), || {
+        format!("{} were not closed with 1008, such as {:?}", wrong.len(), wrong[0])
+    })?;
     ensure(closed.len() >= 128, || format!("only {} were closed", closed.len()))?;
     ensure(closed.len() < count, || "more were inflating than there are inflaters".to_owned())?;
     ensure(first >= Duration::from_secs(4), || format!("the first was closed after {first:?}"))?;
