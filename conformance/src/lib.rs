@@ -1,5 +1,7 @@
-//! The standards' rules as tables of cases: an input, and what must be found in it however it is cut.
+//! The standards' rules as tables of cases: an input, and what must be found in it however it is cut. And what trials of the
+//! real server are made of: the server as a process, clients, and a client that only watches how long others keep it waiting.
 
+pub mod real;
 mod websocket;
 
 pub use websocket::{Case, Event, client, frame, server};

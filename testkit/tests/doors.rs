@@ -610,9 +610,9 @@ fn a_turn_gives_one_connection_its_share() {
     let mut house = house(1);
     let peer = house.connect(0, ECHO, &Arrival::default());
     let frame = [0x81, 0x81, 0, 0, 0, 0, b'x'];
-    assert_eq!(house.bytes(peer, &frame.repeat(64)), Reading::More);
+    assert_eq!(house.bytes(peer, &frame.repeat(63)), Reading::More);
     assert_eq!(house.bytes(peer, &frame.repeat(65)), Reading::Later);
-    assert_eq!(house.heard(peer).len(), 64 + 65, "and the rest in the next");
+    assert_eq!(house.heard(peer).len(), 63 + 65, "and the rest in the next");
     let bomb = compressed(&vec![b'x'; 300_000]);
     let peer = house.connect(0, ECHO, &Arrival { deflate: Some(DEFLATE), ..Arrival::default() });
     assert_eq!(house.bytes(peer, &bomb), Reading::Later, "inflating has its share too");

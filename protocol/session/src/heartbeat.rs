@@ -34,6 +34,7 @@ pub enum Expiry {
     Heartbeat,
     /// The peer did not answer our close frame.
     Close,
-    /// A compressed message was begun and went no further.
+    /// A compressed message was begun and went no further. Nothing is written yet: whoever holds the queue makes room for the
+    /// close frame first.
     InflaterStall,
 }

@@ -1,0 +1,49 @@
+//! A server with an ordinary client beside whatever is done to it.
+
+use std::time::Duration;
+
+use fanfare_conformance::real::{Flags, Outcome, Probe, Server, mebibytes};
+
+/// An end of the server where nobody is connected takes no longer.
+const END_LIMIT: Duration = Duration::from_secs(20);
+
+pub(crate) struct Trial {
+    pub(crate) server: Server,
+    probe: Probe,
+}
+
+impl Trial {
+    pub(crate) async fn start(flags: &Flags, server_flags: &[&str]) -> Outcome<Self> {
+        let server = Server::start(&flags.server, server_flags).await?;
+        let probe = Probe::start(server.address());
+        Ok(Self { server, probe })
+    }
+
+    /// Everything that was tried is over: nobody else is harmed, the server serves on and ends well.
+    pub(crate) async fn end(self, note: &str) -> Outcome<String> {
+        let delays = self.probe.finish()?;
+        let rise = mebibytes(self.server.rss_rise());
+        self.server.finish(END_LIMIT).await?;
+        Ok(format!("{note}; RSS rose by {rise} at most; {delays}"))
+    }
+
+    /// The descriptors of all connections but the ordinary client's are closed.
+    pub(crate) async fn all_closed(&self, limit: Duration) -> Outcome<()> {
+        self.server.until_descriptors_are(1, limit).await
+    }
+}
+
+/// Runs `make(0)`, `make(1)` … all at once, and gives their results in order.
+pub(crate) async fn all<T, F>(count: usize, make: impl Fn(usize) -> F) -> Outcome<Vec<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = Outcome<T>> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..count).map(|number| tokio::spawn(make(number))).collect();
+    let mut results = Vec::with_capacity(count);
+    for (number, task) in tasks.into_iter().enumerate() {
+        let result = task.await.map_err(|error| error.to_string())?;
+        results.push(result.map_err(|why| format!("client {number} of {count}: {why}"))?);
+    }
+    Ok(results)
+}
