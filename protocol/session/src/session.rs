@@ -193,12 +193,6 @@ impl Session {
         self.reader.is_idle()
     }
 
-    /// Whether messages may still be sent.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.state == State::Open
-    }
-
     /// Opens a text message of the native dialect.
     pub fn open<'a>(&mut self, text: &'a str) -> Opened<'a> {
         native_state::open(&mut self.native, text, Place::Alone)

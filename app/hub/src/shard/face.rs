@@ -2,9 +2,9 @@
 
 use std::io::IoSlice;
 
+use fanfare_session::Session;
 use fanfare_session::native::Welcome;
 use fanfare_session::websocket::{CloseCode, InflaterPool};
-use fanfare_session::{Session, Share};
 
 use crate::envelope::{DoorId, Envelope, Kind, Passage};
 use crate::fanout::{Encoder, Log, Outbox, Outgoing, Variant, body};
@@ -349,12 +349,6 @@ impl Shard {
     #[must_use]
     pub fn rooms_and_places(&self) -> (usize, usize) {
         (self.core.rooms.len(), self.kits.iter().map(|kit| kit.places()).sum())
-    }
-
-    /// A fresh share of a turn.
-    #[must_use]
-    pub fn share() -> Share {
-        Share::default()
     }
 
     /// Tells the rooms and the kit of those who take no part any more.
