@@ -22,7 +22,7 @@ The project's own commands.
   cargo xtask test --list      the suites
   cargo xtask tidy             the rules of the house: imports, modules, words
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
-  cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 20 minutes, quick: 10
+  cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 15 minutes, quick: 8
   cargo xtask faults           plants ten faults and sees that the simulation notices each
 ";
 
