@@ -21,6 +21,8 @@ The project's own commands.
   cargo xtask test [suite…]    everything that CI runs, or the named suites
   cargo xtask test --list      the suites
   cargo xtask tidy             the rules of the house: imports, modules, words
+  cargo xtask trial load|bad-input|simulation [--seeds N]
+                               a trial in its full form; the plot goes to docs/trials
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
   cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 15 minutes, quick: 8
   cargo xtask faults           plants ten faults and sees that the simulation notices each
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("tidy") if rest.is_empty() => Workspace::load().map(|workspace| tidy::report(&workspace)),
         Some("test") => Workspace::load().and_then(|workspace| test::run(&workspace, &rest)),
+        Some("trial") => Workspace::load().and_then(|workspace| test::trial(&workspace, &rest)),
         Some("autobahn") => {
             Workspace::load().and_then(|workspace| autobahn::command(&workspace.root, rest == ["--all"]))
         }

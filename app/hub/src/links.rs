@@ -20,6 +20,16 @@ pub const READ_BUFFER_BYTES: usize = 64 << 10;
 /// Slices of one vectored send.
 const SLICES_PER_SEND: usize = 64;
 
+/// Bytes that one turn sends to all connections together, or one send more. A thousand sockets that each take a megabyte
+/// would otherwise be one turn of seconds; nobody is read meanwhile.
+const SEND_BYTES_PER_TURN: usize = 8 << 20;
+
+/// Frames that one turn reads from all connections together, as long as each gets [`FRAMES_MIN`].
+const FRAMES_FOR_ALL: u32 = 16 << 10;
+
+/// Frames that a connection may always have handled in its turn.
+const FRAMES_MIN: u32 = 4;
+
 /// How long a closed connection's last bytes may take to be read by its peer.
 const LINGER_MS: u64 = 2_000;
 
@@ -86,6 +96,11 @@ pub struct Links<T> {
     generations: Vec<u64>,
     buffer: Box<[u8]>,
     removed: Vec<(Token, T)>,
+    /// Reads in this turn, and in the one before.
+    reads: u32,
+    reads_before: u32,
+    /// The turn ended before everything was offered to its socket.
+    unsent: bool,
 }
 
 impl<T: Transport> Default for Links<T> {
@@ -100,6 +115,9 @@ impl<T: Transport> Default for Links<T> {
             generations: Vec::new(),
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             removed: Vec::new(),
+            reads: 0,
+            reads_before: 0,
+            unsent: false,
         }
     }
 }
@@ -166,10 +184,10 @@ impl<T: Transport> Links<T> {
         self.len() == 0
     }
 
-    /// Whether somebody is to be read without an event: then the loop does not wait.
+    /// Whether somebody is to be read or sent to without an event: then the loop does not wait.
     #[must_use]
     pub fn has_carry_over(&self) -> bool {
-        !self.carry_over.is_empty()
+        self.unsent || !self.carry_over.is_empty()
     }
 
     /// When a lingering transport is next to be cut.
@@ -207,8 +225,16 @@ impl<T: Transport> Links<T> {
         }
     }
 
+    /// A connection's share, which is smaller where many want theirs: a turn must not last.
+    fn share(&mut self) -> Share {
+        self.reads += 1;
+        let share = Share::default();
+        let fair = FRAMES_FOR_ALL / self.reads.max(self.reads_before);
+        Share { frames: share.frames.min(fair.max(FRAMES_MIN)), ..share }
+    }
+
     fn read(&mut self, shard: &mut Shard, index: usize) {
-        let mut share = Share::default();
+        let mut share = self.share();
         let Some(Link { socket: Some(socket), paused: false, .. }) = self.links[index] else {
             return self.read_lingering(index);
         };
@@ -287,9 +313,8 @@ impl<T: Transport> Links<T> {
     /// that are done with, to be deregistered and dropped.
     pub fn finish_turn(&mut self, shard: &mut Shard, now_ms: u64) -> Vec<(Token, T)> {
         shard.finish_handling();
-        while let Some(socket) = shard.next_dirty() {
-            self.send(shard, socket);
-        }
+        self.reads_before = std::mem::take(&mut self.reads);
+        self.send_all(shard);
         while let Some(socket) = shard.next_resumed() {
             let index = self.by_slot.get(socket.slot()).copied().unwrap_or(usize::MAX);
             if let Some(link) = self.links.get_mut(index).and_then(Option::as_mut)
@@ -320,9 +345,29 @@ impl<T: Transport> Links<T> {
         std::mem::take(&mut self.removed)
     }
 
-    fn send(&mut self, shard: &mut Shard, socket: SocketId) {
+    /// Offers what there is to its sockets, as far as a turn goes: for one half those who came last, which answers whoever
+    /// asks little at once; for the other those who have waited longest, so that everybody's time comes.
+    fn send_all(&mut self, shard: &mut Shard) {
+        let mut left = SEND_BYTES_PER_TURN;
+        while left > 0 {
+            let next = if left > SEND_BYTES_PER_TURN / 2 {
+                shard.next_dirty()
+            } else {
+                shard.next_dirty_for_longest()
+            };
+            let Some(socket) = next else {
+                self.unsent = false;
+                return;
+            };
+            left = left.saturating_sub(self.send(shard, socket));
+        }
+        self.unsent = true;
+    }
+
+    /// One send; gives how many bytes the socket took.
+    fn send(&mut self, shard: &mut Shard, socket: SocketId) -> usize {
         let index = self.by_slot.get(socket.slot()).copied().unwrap_or(usize::MAX);
-        let Some(link) = self.links.get_mut(index).and_then(Option::as_mut) else { return };
+        let Some(link) = self.links.get_mut(index).and_then(Option::as_mut) else { return 0 };
         let (offered, result) = match shard.outgoing_single(socket) {
             Some(bytes) => (bytes.len(), link.transport.transmit(&[IoSlice::new(bytes)])),
             None => {
@@ -332,11 +377,13 @@ impl<T: Transport> Links<T> {
                 (slices.iter().map(|slice| slice.len()).sum(), link.transport.transmit(slices))
             }
         };
+        let taken = *result.as_ref().unwrap_or(&0);
         match result {
             Ok(bytes) => shard.sent(socket, bytes, bytes < offered),
             Err(error) if error.kind() == ErrorKind::WouldBlock => shard.sent(socket, 0, true),
             Err(error) if error.kind() == ErrorKind::Interrupted => shard.sent(socket, 0, false),
             Err(_) => shard.lost(socket),
         }
+        taken
     }
 }

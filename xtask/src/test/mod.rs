@@ -4,6 +4,7 @@ mod autobahn;
 mod cargo;
 mod clients;
 mod count;
+mod trials;
 
 use std::fs;
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ const SUITES: &[Suite] = &[
     suite("autobahn", "Autobahn|Testsuite, short form, both roles", AUTOBAHN, autobahn::short),
     suite("clients", "clients that others wrote", SERVER, clients::clients),
     suite("browser", "two pages in a real browser", SERVER, clients::browser),
+    suite("simulation", "300 seeds with 1, 2 and 4 shards", &["testkit"], trials::simulation),
+    suite("bad-input", "what a server must survive, short form", SERVER, trials::bad_input),
+    suite("load", "500 in rooms while some are cut, short form", SERVER, trials::load),
 ];
 
 /// What the suites against the real server need.
@@ -93,6 +97,11 @@ impl Outcome {
         self.failed += other.failed;
         self.did_not_run = self.did_not_run.take().or(other.did_not_run);
     }
+}
+
+/// Runs a trial in its full form, with its progress; true if nothing failed.
+pub(crate) fn trial(workspace: &Workspace, arguments: &[&str]) -> Result<bool, String> {
+    trials::full(workspace, arguments)
 }
 
 /// Runs the named suites, or all; true if nothing failed.

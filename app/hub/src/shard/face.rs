@@ -86,7 +86,7 @@ impl Shard {
             timers,
             current: Current::default(),
             counters: Counters::default(),
-            dirty: Vec::new(),
+            dirty: std::collections::VecDeque::new(),
             departed: std::collections::VecDeque::new(),
             closed: std::collections::VecDeque::new(),
             outgoing: (0..setup.shards).map(|_| Vec::new()).collect(),
@@ -239,18 +239,34 @@ impl Shard {
         self.core.timers.next_ms()
     }
 
-    /// A socket that has something to send, and is not known to be unable to.
+    /// A socket that has something to send, and is not known to be unable to: the one that came last.
     pub fn next_dirty(&mut self) -> Option<SocketId> {
-        while let Some(slot) = self.core.dirty.pop() {
-            let Some(connection) = self.core.at_mut(slot) else { continue };
-            connection.dirty = false;
-            if connection.outbox.is_empty() {
-                self.core.finish_if_done(slot);
-            } else if !connection.blocked {
-                return self.core.socket_at(slot);
+        while let Some(slot) = self.core.dirty.pop_back() {
+            if let Some(socket) = self.dirty_socket(slot) {
+                return Some(socket);
             }
         }
         None
+    }
+
+    /// The same, the one that has waited longest.
+    pub fn next_dirty_for_longest(&mut self) -> Option<SocketId> {
+        while let Some(slot) = self.core.dirty.pop_front() {
+            if let Some(socket) = self.dirty_socket(slot) {
+                return Some(socket);
+            }
+        }
+        None
+    }
+
+    fn dirty_socket(&mut self, slot: u32) -> Option<SocketId> {
+        let connection = self.core.at_mut(slot)?;
+        connection.dirty = false;
+        if connection.outbox.is_empty() {
+            self.core.finish_if_done(slot);
+            return None;
+        }
+        if connection.blocked { None } else { self.core.socket_at(slot) }
     }
 
     /// The next bytes for a socket, as many slices as fit; returns how many were filled.

@@ -89,7 +89,7 @@ pub(crate) struct Core {
     pub(crate) current: Current,
     pub(crate) counters: Counters,
     /// Slots with something to send.
-    pub(crate) dirty: Vec<u32>,
+    pub(crate) dirty: VecDeque<u32>,
     /// Slots that no longer take part and whose rooms and kit do not know yet.
     pub(crate) departed: VecDeque<u32>,
     pub(crate) closed: VecDeque<Closed>,
@@ -313,7 +313,7 @@ impl Core {
             && !connection.dirty
         {
             connection.dirty = true;
-            self.dirty.push(slot);
+            self.dirty.push_back(slot);
         }
     }
 }

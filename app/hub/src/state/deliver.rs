@@ -223,7 +223,7 @@ impl Core {
         connection.outbox.push(span, merge, &mut self.log);
         if !connection.dirty {
             connection.dirty = true;
-            self.dirty.push(slot);
+            self.dirty.push_back(slot);
         }
     }
 

@@ -117,7 +117,7 @@ pub(crate) async fn never_reads(flags: &Flags) -> Outcome<String> {
         loop {
             match speaker.next_within(ANSWER_LIMIT).await? {
                 Seen::Text(text) if text.contains(r#""userLeft""#) => {
-                    left_after = left_after.or(Some(number))
+                    left_after = left_after.or(Some(number));
                 }
                 Seen::Text(text) if text.contains(&format!("\"{number:08} ")) => break,
                 Seen::Text(_) => {}

@@ -1,0 +1,174 @@
+//! A turn has an end, however many connections want something of it.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind, IoSlice};
+use std::rc::Rc;
+
+use fanfare_hub::{
+    Arrival, Dialect, Door, DoorId, DoorRules, Edge, Instance, Kit, Limits, Links, Message, Now, Payload,
+    PlainPlace, Readiness, Shard, ShardId, ShardSetup, SocketId, Token, Transport,
+};
+
+/// Answers with as many KiB as the first byte of a message says, and at least one byte.
+struct Generous;
+
+impl Kit for Generous {
+    type Place = PlainPlace;
+
+    fn received(&mut self, cx: &mut Edge<'_, Self>, from: SocketId, message: Message<'_>) {
+        if let Message::Binary(payload) = message {
+            let kibibytes = usize::from(payload.first().copied().unwrap_or_default());
+            cx.send_binary(from, Payload::Owned(vec![7; (kibibytes << 10).max(1)]));
+        }
+    }
+
+    fn place(&mut self, _: &str) -> PlainPlace {
+        PlainPlace
+    }
+}
+
+/// A transport that takes everything.
+#[derive(Clone, Default)]
+struct Pipe {
+    input: Rc<RefCell<Vec<u8>>>,
+    sent_bytes: Rc<Cell<usize>>,
+}
+
+impl Transport for Pipe {
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut input = self.input.borrow_mut();
+        if input.is_empty() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let bytes = input.len().min(buffer.len());
+        buffer[..bytes].copy_from_slice(&input[..bytes]);
+        input.drain(..bytes);
+        Ok(bytes)
+    }
+
+    fn transmit(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes = slices.iter().map(|slice| slice.len()).sum();
+        self.sent_bytes.set(self.sent_bytes.get() + bytes);
+        Ok(bytes)
+    }
+
+    fn end(&mut self) {}
+}
+
+struct House {
+    shard: Shard,
+    links: Links<Pipe>,
+    pipes: Vec<(Token, Pipe)>,
+    now_ms: u64,
+}
+
+impl House {
+    fn new(connections: usize) -> Self {
+        let (shard, instance) = (ShardId(0), Instance([0; 5]));
+        let setup = ShardSetup { shard, shards: 1, instance, seed: 1, limits: Limits::default() };
+        let rules = DoorRules { dialect: Dialect::Plain, ..DoorRules::default() };
+        let shard = Shard::new(setup, vec![Door::new(rules, Generous)], Now { ms: 0, unix_ms: 0 });
+        let mut house = Self { shard, links: Links::default(), pipes: Vec::new(), now_ms: 0 };
+        for _ in 0..connections {
+            let pipe = Pipe::default();
+            let arrival = Arrival::default();
+            let token = house.links.insert(&mut house.shard, DoorId(0), &arrival, pipe.clone(), &mut []);
+            house.pipes.push((token, pipe));
+        }
+        while house.links.has_carry_over() {
+            house.turn(&[]);
+        }
+        house
+    }
+
+    /// Messages that ask for `kibibytes` each.
+    fn ask(&self, connection: usize, kibibytes: u8, times: usize) {
+        let frame = [0x82, 0x81, 0, 0, 0, 0, kibibytes];
+        self.pipes[connection].1.input.borrow_mut().extend(frame.repeat(times));
+    }
+
+    /// A turn in which these are ready.
+    fn turn(&mut self, ready: &[usize]) {
+        self.now_ms += 1;
+        self.shard.begin_turn(Now { ms: self.now_ms, unix_ms: self.now_ms });
+        self.links.read_carry_over(&mut self.shard);
+        for index in ready {
+            let readiness = Readiness { readable: true, ..Readiness::default() };
+            self.links.ready(&mut self.shard, self.pipes[*index].0, readiness);
+        }
+        self.links.finish_turn(&mut self.shard, self.now_ms);
+    }
+
+    fn sent_bytes(&self) -> usize {
+        self.pipes.iter().map(|(_, pipe)| pipe.sent_bytes.get()).sum()
+    }
+}
+
+#[test]
+fn a_turn_sends_so_much_and_leaves_the_rest_to_the_next() {
+    const ASKED_BYTES: usize = 240 << 10;
+    let many = 100;
+    let mut house = House::new(many + 1);
+    for connection in 0..many {
+        house.ask(connection, 240, 1);
+    }
+    house.turn(&(0..many).collect::<Vec<_>>());
+    let first = house.sent_bytes();
+    assert!(first < (9 << 20), "{first} bytes in one turn");
+    assert!(house.links.has_carry_over(), "the loop must not wait");
+    // Whoever asks little is answered at once, though most of the others still wait.
+    house.ask(many, 0, 1);
+    house.turn(&[many]);
+    assert_eq!(house.pipes[many].1.sent_bytes.get(), 3);
+    assert!(house.links.has_carry_over());
+    for _ in 0..3 {
+        house.turn(&[]);
+    }
+    assert!(!house.links.has_carry_over());
+    for (_, pipe) in &house.pipes[..many] {
+        assert!(pipe.sent_bytes.get() > ASKED_BYTES, "{}", pipe.sent_bytes.get());
+    }
+}
+
+#[test]
+fn those_who_have_waited_longest_come_too() {
+    let mut house = House::new(200);
+    for connection in 0..100 {
+        house.ask(connection, 240, 1);
+    }
+    house.turn(&(0..100).collect::<Vec<_>>());
+    // From now on there is always somebody newer.
+    for round in 0..6 {
+        let newer: Vec<usize> = (100..200).collect();
+        for connection in &newer {
+            house.ask(*connection, 40, 1);
+        }
+        house.turn(&newer);
+        assert!(house.links.has_carry_over() || round > 0);
+    }
+    assert!(house.pipes[..100].iter().all(|(_, pipe)| pipe.sent_bytes.get() > 0));
+}
+
+#[test]
+fn a_share_is_smaller_where_many_want_theirs() {
+    let many = 2_000;
+    let mut house = House::new(many);
+    for connection in 0..many {
+        house.ask(connection, 0, 128);
+    }
+    house.turn(&(0..many).collect::<Vec<_>>());
+    let before = house.sent_bytes();
+    house.turn(&[]);
+    let answers = (house.sent_bytes() - before) / 3;
+    assert!((4 * many..=9 * many).contains(&answers), "{answers} answers in one turn");
+    while house.links.has_carry_over() {
+        house.turn(&[]);
+    }
+    assert!(house.pipes.iter().all(|(_, pipe)| pipe.sent_bytes.get() == 3 * 128));
+    // One alone has its whole share, once the crowd is a turn ago.
+    house.turn(&[]);
+    house.ask(0, 0, 128);
+    let before = house.sent_bytes();
+    house.turn(&[0]);
+    assert_eq!((house.sent_bytes() - before) / 3, 64);
+}

@@ -1,0 +1,74 @@
+//! The trials: the simulation over many seeds, and the real server under load and against bad input.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::clients::server_binary;
+use super::{Context, Outcome, count};
+use crate::workspace::Workspace;
+
+const SHORT_LIMIT: Duration = Duration::from_secs(300);
+const SHORT_SEEDS: &str = "300";
+const FULL_SEEDS: &str = "100000";
+/// Where the full forms leave their plots, from the root of the workspace.
+const PLOTS: &str = "docs/trials";
+
+pub(super) fn simulation(context: &Context) -> Result<Outcome, String> {
+    let simulate = context.build(SIMULATE, "simulate")?;
+    let done = context.step(Command::new(simulate).args(["--seeds", SHORT_SEEDS]), SHORT_LIMIT)?;
+    Ok(count::last_line(&done))
+}
+
+const SIMULATE: &[&str] = &["--package", "fanfare-testkit", "--bin", "simulate"];
+
+pub(super) fn bad_input(context: &Context) -> Result<Outcome, String> {
+    short(context, "bad-input")
+}
+
+pub(super) fn load(context: &Context) -> Result<Outcome, String> {
+    short(context, "load")
+}
+
+fn short(context: &Context, name: &str) -> Result<Outcome, String> {
+    let mut trial = real(context, name)?;
+    Ok(count::last_line(&context.step(trial.arg("--short"), SHORT_LIMIT)?))
+}
+
+/// A trial against the server as a user builds it.
+fn real(context: &Context, name: &str) -> Result<Command, String> {
+    let server = server_binary(context)?;
+    let program = context.build(&["--package", "fanfare-conformance", "--bin", name], name)?;
+    let mut trial = Command::new(program);
+    trial.arg("--server").arg(server);
+    Ok(trial)
+}
+
+/// A trial in its full form. Its output is for whoever waits for it.
+pub(super) fn full(workspace: &Workspace, arguments: &[&str]) -> Result<bool, String> {
+    let log = workspace.target.join("xtask").join("trial.log");
+    let context = Context { workspace, log };
+    let mut trial = match arguments {
+        ["load"] => {
+            let mut trial = real(&context, "load")?;
+            trial.arg("--out").arg(Path::new(PLOTS));
+            trial
+        }
+        ["bad-input", cases @ ..] => {
+            let mut trial = real(&context, "bad-input")?;
+            trial.args(cases);
+            trial
+        }
+        ["simulation"] => simulate(&context, FULL_SEEDS)?,
+        ["simulation", "--seeds", seeds] => simulate(&context, seeds)?,
+        _ => return Err("a trial is one of: load, bad-input [case…], simulation [--seeds N]".to_owned()),
+    };
+    let status = trial.current_dir(&workspace.root).status();
+    status.map(|status| status.success()).map_err(|error| format!("{:?}: {error}", trial.get_program()))
+}
+
+fn simulate(context: &Context, seeds: &str) -> Result<Command, String> {
+    let mut trial = Command::new(context.build(SIMULATE, "simulate")?);
+    trial.args(["--seeds", seeds]);
+    Ok(trial)
+}
