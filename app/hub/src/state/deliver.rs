@@ -171,7 +171,7 @@ impl Core {
             let merge = self.rules[usize::from(connection.door.0)].slow == SlowPolicy::Disconnect;
             connection.outbox.push(span, merge, &mut self.log);
             if !std::mem::replace(&mut connection.dirty, true) {
-                self.dirty.push(slot);
+                self.dirty.push_back(slot);
             }
         } else if self.has_room(slot) {
             self.counters.messages_sent += 1;
