@@ -59,7 +59,7 @@ fn the_close_frame_of_a_stalled_message_is_sent() {
     let socket = shard.accept(DoorId(0), &Arrival { deflate: Some(deflate), ..Arrival::default() });
     // Text with RSV1 and without FIN, masked with zeros: the first bytes of a stored block.
     let mut frame = [0x41, 0x85, 0, 0, 0, 0, 0x00, 0x05, 0x00, 0xFA, 0xFF];
-    let _ = shard.receive(socket, &mut frame, &mut Shard::share());
+    let _ = shard.receive(socket, &mut frame, &mut fanfare_hub::Share::default());
     assert_eq!(end_turn(&mut shard), b"");
     let due = shard.wake_at_ms().expect("it is watched");
     assert!((INFLATER_STALL_MS..INFLATER_STALL_MS + 100).contains(&due), "{due}");
