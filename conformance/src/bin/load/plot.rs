@@ -5,6 +5,9 @@ use std::fmt::Write;
 
 use crate::timeline::{Second, Timeline};
 
+/// A line of the plot: its name, its colour, and its value in one second.
+type Line = (&'static str, &'static str, fn(&Second) -> u32);
+
 const WIDTH: f64 = 900.0;
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 20.0;
@@ -35,7 +38,7 @@ pub(crate) fn svg(timeline: &Timeline) -> String {
     for (ms, words) in DECADES {
         rule(&mut out, delay(ms), words);
     }
-    let lines: [(&str, &str, fn(&Second) -> u32); 3] = [
+    let lines: [Line; 3] = [
         ("worst", "#b00020", |second| second.worst),
         ("p99", "#e08a00", |second| second.p99),
         ("p50", "#1a5fb4", |second| second.p50),
