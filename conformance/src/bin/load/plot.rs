@@ -35,7 +35,7 @@ pub(crate) fn svg(timeline: &Timeline) -> String {
     for (ms, words) in DECADES {
         rule(&mut out, delay(ms), words);
     }
-    let lines: [(&str, &str, fn(&Second) -> u32); 3] = [
+    let lines: [Line; 3] = [
         ("worst", "#b00020", |second| second.worst),
         ("p99", "#e08a00", |second| second.p99),
         ("p50", "#1a5fb4", |second| second.p50),
@@ -67,6 +67,9 @@ pub(crate) fn svg(timeline: &Timeline) -> String {
     let _ = writeln!(out, "<text x=\"{end}\" y=\"{below}\" text-anchor=\"end\">{last:.0} s</text>\n</svg>");
     out
 }
+
+/// A name, a colour, and what is drawn.
+type Line = (&'static str, &'static str, fn(&Second) -> u32);
 
 fn rule(out: &mut String, y: f64, words: &str) {
     let (end, text) = (WIDTH - RIGHT, LEFT - 8.0);
