@@ -10,7 +10,7 @@ use super::context::{Edge, PlaceContext};
 use super::traits::{Kit, Message, Place};
 use crate::envelope::{AnyLetter, DoorId, Kind, Passage, Sender};
 use crate::ids::SocketId;
-use crate::room::Roster;
+use crate::room::{Roster, shrink};
 use crate::state::{Core, Gone};
 
 /// What a room's place is told: the hub's own part, and the kit's.
@@ -167,6 +167,7 @@ impl<K: Kit> KitHost<K> {
         }
         if hosted.roster.is_empty() {
             self.places.remove(room);
+            shrink(&mut self.places);
         } else if let Some(at_ms) = hosted.wake_at_ms
             && hosted.timer_at_ms.is_none_or(|set| at_ms < set)
         {

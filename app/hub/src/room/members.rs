@@ -1,9 +1,20 @@
 //! The members of each room that live on this shard.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::envelope::DoorId;
+
+/// Tables of fewer entries are left as large as they are.
+const SMALL_TABLE: usize = 1024;
+
+/// Gives back what a table that was once large no longer needs.
+pub(crate) fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
+    if table.capacity() > SMALL_TABLE && table.len() < table.capacity() / 8 {
+        table.shrink_to(table.len() * 2);
+    }
+}
 
 /// A room's place in this shard's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +98,14 @@ impl Rooms {
             return;
         }
         if let Some(room) = self.rooms[index.0 as usize].take() {
-            self.by_name[usize::from(room.door.0)].remove(&room.name);
+            let names = &mut self.by_name[usize::from(room.door.0)];
+            names.remove(&room.name);
+            shrink(names);
             self.vacant.push(index.0);
+        }
+        // Indexes in use cannot move; where none is, the table begins anew.
+        if self.vacant.len() == self.rooms.len() && self.rooms.len() > SMALL_TABLE {
+            (self.rooms, self.vacant) = (Vec::new(), Vec::new());
         }
     }
 
@@ -133,5 +150,26 @@ impl Rooms {
 
     fn get_mut(&mut self, index: RoomIndex) -> Option<&mut Room> {
         self.rooms.get_mut(index.0 as usize)?.as_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_that_were_large_become_small_again() {
+        let mut rooms = Rooms::default();
+        let door = DoorId(0);
+        let many: Vec<_> = (0..20_000).map(|number| rooms.claim(door, &format!("room {number}"))).collect();
+        let kept = rooms.claim(door, "kept");
+        for index in many {
+            rooms.unclaim(index);
+        }
+        assert_eq!((rooms.len(), rooms.find(door, "kept")), (1, Some(kept)));
+        assert!(rooms.by_name[0].capacity() < 4 * SMALL_TABLE, "{}", rooms.by_name[0].capacity());
+        rooms.unclaim(kept);
+        assert_eq!((rooms.len(), rooms.rooms.capacity()), (0, 0));
+        assert_eq!(rooms.claim(door, "again"), RoomIndex(0));
     }
 }

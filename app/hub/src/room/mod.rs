@@ -3,5 +3,5 @@
 mod members;
 mod roster;
 
-pub(crate) use members::{Membership, RoomIndex, Rooms};
+pub(crate) use members::{Membership, RoomIndex, Rooms, shrink};
 pub(crate) use roster::Roster;

@@ -145,13 +145,13 @@ pub(crate) async fn million_rooms(flags: &Flags) -> Outcome<String> {
     let address = trial.server.address();
     let connections = flags.pick(160, 7_813);
     let mut rises = Vec::new();
-    for _ in 0..2 {
+    for round in 0..2 {
         let before = trial.server.rss();
         let clients = all(connections, move |number| async move {
             let mut client = Client::connect(address, "/chat").await?;
             let mut joins = Vec::new();
             for room in 0..=ROOMS_A_CONNECTION {
-                let join = format!(r#"{{"type":"join","room":"room {number} {room}","id":{room}}}"#);
+                let join = format!(r#"{{"type":"join","room":"room {round} {number} {room}","id":{room}}}"#);
                 joins.extend(client_frame(Opcode::Text, true, false, join.as_bytes()));
             }
             client.send_raw(&joins).await?;

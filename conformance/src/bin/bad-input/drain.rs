@@ -27,7 +27,7 @@ struct Leave {
 }
 
 pub(crate) async fn drain(flags: &Flags) -> Outcome<String> {
-    let seconds = flags.pick(4, 15);
+    let seconds = flags.pick(2, 15);
     let mut server = Server::start(&flags.server, &["--drain-seconds", &seconds.to_string()]).await?;
     let address = server.address();
     let probe = Probe::start(address);

@@ -110,7 +110,7 @@ pub(crate) async fn endless_fragments(flags: &Flags) -> Outcome<String> {
     let mut client = Client::connect(address, "/echo").await?;
     client.send_raw(&client_frame(Opcode::Text, false, false, b"")).await?;
     let empty = client_frame(Opcode::Continuation, false, false, b"").repeat(1_000);
-    let until = Instant::now() + flags.pick(Duration::from_secs(1), Duration::from_secs(10));
+    let until = Instant::now() + flags.pick(Duration::from_millis(500), Duration::from_secs(10));
     let mut count = 0_usize;
     while Instant::now() < until {
         client.send_raw(&empty).await?;
@@ -129,7 +129,7 @@ pub(crate) async fn pings(flags: &Flags) -> Outcome<String> {
     let mut client = Client::connect(trial.server.address(), "/echo").await?;
     let burst = client_frame(Opcode::Ping, true, false, b"0123456789").repeat(100);
     let began = Instant::now();
-    let until = began + flags.pick(Duration::from_secs(2), Duration::from_secs(10));
+    let until = began + flags.pick(Duration::from_secs(1), Duration::from_secs(10));
     let mut interval = tokio::time::interval(Duration::from_millis(10));
     let (mut sent, mut answered) = (0_u32, 0_u32);
     while Instant::now() < until || answered < sent {

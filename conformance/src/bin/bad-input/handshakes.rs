@@ -95,7 +95,7 @@ async fn until_closed(stream: &mut TcpStream, began: Instant) -> Outcome<Duratio
 }
 
 pub(crate) async fn slow(flags: &Flags) -> Outcome<String> {
-    let limit = flags.pick(Duration::from_secs(1), Duration::from_secs(10));
+    let limit = flags.pick(Duration::from_millis(500), Duration::from_secs(10));
     let trial = Trial::start(flags, &["--handshake-timeout-ms", &limit.as_millis().to_string()]).await?;
     let address = trial.server.address();
     let count = flags.pick(50, 500);
@@ -127,7 +127,7 @@ pub(crate) async fn slow(flags: &Flags) -> Outcome<String> {
 }
 
 pub(crate) async fn only_tcp(flags: &Flags) -> Outcome<String> {
-    let limit = flags.pick(Duration::from_secs(1), Duration::from_secs(10));
+    let limit = flags.pick(Duration::from_millis(500), Duration::from_secs(10));
     let trial = Trial::start(flags, &["--handshake-timeout-ms", &limit.as_millis().to_string()]).await?;
     let address = trial.server.address();
     let count = flags.pick(300, 3_000);
@@ -146,7 +146,7 @@ pub(crate) async fn only_tcp(flags: &Flags) -> Outcome<String> {
 pub(crate) async fn slow_drip(flags: &Flags) -> Outcome<String> {
     let trial = Trial::start(flags, &[]).await?;
     let address = trial.server.address();
-    let (count, rest) = flags.pick((50, Duration::from_millis(20)), (500, Duration::from_millis(200)));
+    let (count, rest) = flags.pick((50, Duration::from_millis(10)), (500, Duration::from_millis(200)));
     all(count, move |number| async move {
         let mut client = Client::connect(address, "/echo").await?;
         let message = format!("drip {number:040}").into_bytes();

@@ -61,7 +61,7 @@ pub(crate) async fn stalled_messages(flags: &Flags) -> Outcome<String> {
     let budget = 512 << 20;
     let trial = Trial::start(flags, &["--memory-budget", "512MiB"]).await?;
     let address = trial.server.address();
-    let (count, seconds) = flags.pick((100, 14), (1_000, 60));
+    let (count, seconds) = flags.pick((100, 5), (1_000, 60));
     let mut wire = client_frame(Opcode::Binary, true, false, &vec![7; 16 << 20]);
     wire.truncate(15_900_000);
     let wire = Arc::new(wire);
@@ -96,7 +96,7 @@ pub(crate) async fn stalled_messages(flags: &Flags) -> Outcome<String> {
 pub(crate) async fn stalled_inflaters(flags: &Flags) -> Outcome<String> {
     let trial = Trial::start(flags, &["--shards", "2"]).await?;
     let address = trial.server.address();
-    let (count, seconds) = flags.pick((600, 12), (10_000, 35));
+    let (count, seconds) = flags.pick((400, 7), (10_000, 35));
     let part = unfinished_deflate(&b"half of a message ".repeat(200))?;
     let frame = Arc::new(client_frame(Opcode::Text, false, true, &part));
     let until = Instant::now() + Duration::from_secs(seconds);

@@ -71,6 +71,9 @@ pub(crate) fn svg(timeline: &Timeline) -> String {
     out
 }
 
+/// A name, a colour, and what is drawn.
+type Line = (&'static str, &'static str, fn(&Second) -> u32);
+
 fn rule(out: &mut String, y: f64, words: &str) {
     let (end, text) = (WIDTH - RIGHT, LEFT - 8.0);
     let _ = writeln!(out, "<path d=\"M{LEFT} {y:.1}H{end}\" stroke=\"#ddd\"/>");
