@@ -160,6 +160,33 @@ impl House {
         self.settle();
     }
 
+    /// The peer sends a JSON message and ends its direction with it: nobody has a turn between the two.
+    pub fn says_and_ends(&mut self, peer: Peer, message: &Value) {
+        let mut frame = Vec::new();
+        write_frame(&mut frame, Opcode::Text, true, false, message.to_string().as_bytes(), MASK);
+        let Line { shard, socket, .. } = self.lines[peer];
+        self.shards[shard].begin_turn(self.now);
+        self.shards[shard].receive(socket, &mut frame, &mut Share::default());
+        self.shards[shard].end_of_input(socket);
+        self.settle();
+    }
+
+    /// The server begins to close the peer's connection.
+    pub fn server_closes(&mut self, peer: Peer, code: fanfare_websocket::CloseCode) {
+        let Line { shard, socket, .. } = self.lines[peer];
+        self.shards[shard].begin_turn(self.now);
+        self.shards[shard].close(socket, code, "");
+        self.settle();
+    }
+
+    /// What the peer's kit waited for has come.
+    pub fn wakes(&mut self, peer: Peer) {
+        let Line { shard, socket, .. } = self.lines[peer];
+        self.shards[shard].begin_turn(self.now);
+        self.shards[shard].woken(socket);
+        self.settle();
+    }
+
     /// The peer's connection breaks.
     pub fn breaks(&mut self, peer: Peer) {
         let Line { shard, socket, .. } = self.lines[peer];

@@ -651,3 +651,76 @@ fn who_comes_while_the_server_goes_down_is_sent_on() {
     let peer = house.connect(0, CHAT, &Arrival::default());
     assert!(house.heard(peer).contains(&Heard::Close(1012)));
 }
+
+#[test]
+fn an_answer_from_another_shard_finds_the_peer_that_has_ended() {
+    let mut house = house(2);
+    let room = ["a", "b", "c", "d"]
+        .into_iter()
+        .find(|room| fanfare_hub::home_of(room, 2).0 == 1)
+        .expect("one of them");
+    let (peer, _) = member(&mut house, 0, room);
+    house.says_and_ends(peer, &json!({"type": "chat", "room": room, "text": "last words", "id": 1}));
+    let heard = house.heard(peer);
+    assert!(
+        matches!(&heard[..], [Heard::Json(_), Heard::Json(ack), Heard::Gone] if ack["type"] == "ack"),
+        "{heard:?}"
+    );
+}
+
+#[test]
+fn text_has_a_limit_of_its_own() {
+    let mut house = house(1);
+    let (peer, _) = guest(&mut house, 0);
+    house.text(peer, &"x".repeat(1 << 20));
+    assert_eq!(only(&mut house, peer)["code"], "invalid_json");
+    house.text(peer, &"x".repeat((1 << 20) + 1));
+    assert_eq!(house.heard(peer), [Heard::Close(1009), Heard::Gone]);
+}
+
+#[test]
+fn whoever_is_being_closed_is_not_listened_to() {
+    let mut house = house(1);
+    let [ann, bob] = [0, 0].map(|shard| house.connect(shard, BINARY, &Arrival::default()));
+    house.heard(bob);
+    house.server_closes(ann, CloseCode::GOING_AWAY);
+    house.binary(ann, b"one more thing");
+    assert!(house.heard(bob).is_empty());
+}
+
+/// Reads a connection no further when it is told to, until it is woken.
+#[derive(Clone, Copy)]
+struct Holder;
+
+impl Kit for Holder {
+    type Place = PlainPlace;
+
+    fn received(&mut self, cx: &mut Edge<'_, Self>, from: SocketId, _: Message<'_>) {
+        cx.hold(from);
+    }
+
+    fn woken(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
+        cx.release(socket);
+    }
+
+    fn place(&mut self, _: &str) -> PlainPlace {
+        PlainPlace
+    }
+}
+
+#[test]
+fn the_heartbeat_rests_while_a_connection_is_not_read() {
+    let mut house = House::new(1, &Limits::default(), || vec![Door::new(DoorRules::default(), Holder)]);
+    let peer = house.connect(0, 0, &Arrival::default());
+    house.heard(peer);
+    assert_eq!(house.says(peer, &json!({"type": "hold"})), Reading::Paused);
+    house.pass(200_000);
+    assert!(house.heard(peer).is_empty(), "silence is not the peer's");
+    house.wakes(peer);
+    house.pass(24_000);
+    assert!(house.heard(peer).is_empty(), "it has its whole interval again");
+    house.pass(2_000);
+    assert_eq!(house.heard(peer), [Heard::Ping]);
+    house.pass(20_000);
+    assert!(house.is_gone(peer));
+}
