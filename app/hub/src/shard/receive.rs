@@ -55,7 +55,14 @@ impl Shard {
             let (bytes, received) = self.core.receive_one(slot, &mut input[taken..], share);
             taken += bytes;
             match received {
-                Received::Nothing => break Reading::More,
+                // Half a message is what memory is short of most.
+                Received::Nothing => match self.core.pause_due(slot, false) {
+                    Some(pause) => {
+                        self.core.pause(slot, pause);
+                        break Reading::Paused;
+                    }
+                    None => break Reading::More,
+                },
                 Received::Control => {}
                 Received::Text(text) => self.text(socket, text, share),
                 Received::Binary(payload) => self.binary(socket, payload),

@@ -64,7 +64,10 @@ impl Core {
         }
         let holds = self.at(slot)?.held_bytes;
         let fair = self.held_bytes / self.holders.max(1);
-        (holds > SMALL_HOLDER_BYTES && holds >= fair && self.is_short()).then_some(Pause::Memory)
+        // Who has to go is settled at the end of the turn; until then nobody makes it worse.
+        let out = self.total_bytes() > self.limits.memory_budget_bytes;
+        let waits = holds > SMALL_HOLDER_BYTES && (out || (holds >= fair && self.is_short()));
+        waits.then_some(Pause::Memory)
     }
 
     pub(crate) fn pause(&mut self, slot: u32, pause: Pause) {
