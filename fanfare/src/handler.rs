@@ -108,16 +108,17 @@ where
         match poll {
             Poll::Ready(Ok(())) => false,
             Poll::Ready(Err(error)) => {
-                failed(&self.remote, socket, &error);
+                tracing::warn!(%error, "a handler failed: its connection is closed");
+                cx.close(socket, CloseCode::INTERNAL_ERROR, "Internal error");
                 false
             }
             Poll::Pending => {
-                let remote = self.remote.clone();
+                cx.busy(socket, true);
+                let ending =
+                    Ending { remote: self.remote.clone(), socket, error: Some("it panicked".to_owned()) };
                 tokio::task::spawn_local(async move {
-                    if let Err(error) = handling.await {
-                        failed(&remote, socket, &error);
-                    }
-                    remote.wake(socket);
+                    let mut ending = ending;
+                    ending.error = handling.await.err();
                 });
                 true
             }
@@ -125,9 +126,21 @@ where
     }
 }
 
-fn failed(remote: &Remote, socket: SocketId, error: &str) {
-    tracing::warn!(%error, "a handler failed: its connection is closed");
-    remote.close(socket, CloseCode::INTERNAL_ERROR, "Internal error");
+/// The end of a handler that has waited, whatever way it comes: its kit goes on with what waits behind it.
+struct Ending {
+    remote: Remote,
+    socket: SocketId,
+    error: Option<String>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if let Some(error) = &self.error {
+            tracing::warn!(%error, "a handler failed: its connection is closed");
+            self.remote.close(self.socket, CloseCode::INTERNAL_ERROR, "Internal error");
+        }
+        self.remote.wake(self.socket);
+    }
 }
 
 impl<H, R> Kit for Handler<H>
@@ -157,6 +170,7 @@ where
         while let Some(waiting) = self.waiting.get_mut(&socket) {
             let Some(message) = waiting.pop() else {
                 self.waiting.remove(&socket);
+                cx.busy(socket, false);
                 break;
             };
             if self.handle(cx, socket, message) {

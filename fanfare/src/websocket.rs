@@ -55,7 +55,15 @@ thread_local! {
 
 /// Runs part of a handler in its shard's turn and returns what it asked for.
 pub(crate) fn in_turn<R>(run: impl FnOnce() -> R) -> (R, Vec<Command>) {
+    /// Ends the turn's part also where the handler panics.
+    struct Outside;
+    impl Drop for Outside {
+        fn drop(&mut self) {
+            ASKED.take();
+        }
+    }
     ASKED.with_borrow_mut(|asked| *asked = Some(Vec::new()));
+    let _outside = Outside;
     let result = run();
     (result, ASKED.take().unwrap_or_default())
 }

@@ -84,3 +84,32 @@ fn a_message_over_the_limit_is_refused() {
     client.say_bytes(&[0; 101]).expect("sent");
     assert_eq!(client.hear().expect("a close frame"), Heard::Closed(Some(1009)));
 }
+
+/// A handler that panics costs its connection, not its server: at once, or after it has waited.
+#[test]
+fn a_handler_that_panics_costs_its_connection() {
+    let app = App::new().websocket("/", async |socket: WebSocket, message: Message| {
+        if message == Message::from("later") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(message == Message::from("fine"), "on purpose");
+        socket.send(message);
+    });
+    let running = serve(app, 1);
+    for word in ["now", "later"] {
+        let mut client = connect(&running, "/");
+        client.say(word).expect("sent");
+        assert_eq!(client.hear().expect("a close frame"), Heard::Closed(Some(1011)), "{word}");
+    }
+    let mut client = connect(&running, "/");
+    client.say("fine").expect("sent");
+    assert_eq!(client.hear().expect("text"), Heard::Text("fine".to_owned()));
+}
+
+#[test]
+fn doors_that_cannot_be_reached_are_refused() {
+    let start = |app| Server::bind("127.0.0.1:0").shards(1).start(app).err().map(|error| error.to_string());
+    let twice = start(App::new().mount("/chat", kits::Chat).mount("/chat", kits::Echo));
+    assert!(twice.is_some_and(|error| error.contains("/chat")));
+    assert!(start(App::new().mount("chat", kits::Chat)).is_some());
+}

@@ -6,6 +6,7 @@ use fanfare_hub::{
 };
 use fanfare_kits::{Binary, Chat, Echo};
 use fanfare_testkit::dialogue::{DEFLATE, Heard, House, Peer, compressed};
+use fanfare_websocket::{Opcode, write_frame};
 use serde_json::{Value, json};
 
 const ECHO: u8 = 0;
@@ -723,4 +724,104 @@ fn the_heartbeat_rests_while_a_connection_is_not_read() {
     assert_eq!(house.heard(peer), [Heard::Ping]);
     house.pass(20_000);
     assert!(house.is_gone(peer));
+}
+
+#[test]
+fn the_largest_seq_is_a_number_like_any_other_past_the_limit() {
+    let mut house = house(1);
+    let (peer, _) = guest(&mut house, 0);
+    house.text(peer, &format!(r#"{{"type":"ping","seq":{}}}"#, u64::MAX));
+    assert_eq!(only(&mut house, peer)["code"], "invalid_message");
+}
+
+/// The first bytes of a compressed text message, with what keeps it from being complete left out.
+fn begun() -> Vec<u8> {
+    let mut frame = Vec::new();
+    write_frame(&mut frame, Opcode::Text, false, true, &[0x00, 5, 0, 0xfa, 0xff, b'a'], Some([1, 2, 3, 4]));
+    frame
+}
+
+#[test]
+fn pings_do_not_keep_an_inflater() {
+    let mut house = house(1);
+    let arrival = Arrival { deflate: Some(DEFLATE), ..Arrival::default() };
+    let holders: Vec<_> = (0..64).map(|_| house.connect(0, ECHO, &arrival)).collect();
+    for peer in &holders {
+        house.bytes(*peer, &begun());
+    }
+    let honest = house.connect(0, ECHO, &arrival);
+    assert_eq!(house.bytes(honest, &compressed(b"let me through")), Reading::Paused);
+    for _ in 0..2 {
+        house.pass(3_000);
+        for peer in &holders {
+            house.bytes(*peer, &[0x89, 0x80, 0, 0, 0, 0]);
+        }
+    }
+    assert_eq!(house.heard(honest), [Heard::Text("let me through".to_owned())]);
+    assert!(holders.iter().all(|peer| house.is_gone(*peer)));
+}
+
+#[test]
+fn neither_does_a_byte_now_and_then_while_others_wait() {
+    let mut house = house(1);
+    let arrival = Arrival { deflate: Some(DEFLATE), ..Arrival::default() };
+    let holders: Vec<_> = (0..64).map(|_| house.connect(0, ECHO, &arrival)).collect();
+    for peer in &holders {
+        house.bytes(*peer, &begun());
+    }
+    let honest = house.connect(0, ECHO, &arrival);
+    house.bytes(honest, &compressed(b"let me through"));
+    for _ in 0..12 {
+        house.pass(3_000);
+        for peer in &holders {
+            let mut more = Vec::new();
+            write_frame(&mut more, Opcode::Continuation, false, false, &[], Some([1, 2, 3, 4]));
+            house.bytes(*peer, &more);
+        }
+    }
+    assert_eq!(house.heard(honest), [Heard::Text("let me through".to_owned())]);
+}
+
+#[test]
+fn memory_comes_back_from_one_who_hardly_takes_what_it_has_begun() {
+    let limits = Limits { memory_budget_bytes: 4 << 20, ..Limits::default() };
+    let mut house = House::new(1, &limits, doors);
+    let slow = house.connect(0, ECHO, &Arrival::default());
+    house.takes(slow, 1_000);
+    house.binary(slow, &vec![1; 3 << 20]);
+    let honest = house.connect(0, ECHO, &Arrival::default());
+    let mut frame = Vec::new();
+    write_frame(&mut frame, Opcode::Binary, true, false, &vec![2; 1_200_000], Some([1, 2, 3, 4]));
+    house.bytes(honest, &frame[..1_150_000]);
+    house.pass(100);
+    house.bytes(honest, &frame[1_150_000..]);
+    house.pass(20_000);
+    assert!(house.is_gone(slow), "the largest goes");
+    assert!(matches!(&house.heard(honest)[..], [Heard::Binary(bytes), ..] if bytes.len() == 1_200_000));
+}
+
+#[test]
+fn a_plain_door_whose_kit_panics_closes_with_1011() {
+    let mut house = House::new(1, &Limits::default(), || {
+        let rules = DoorRules { dialect: fanfare_hub::Dialect::Plain, ..DoorRules::default() };
+        vec![Door::new(rules, Panics)]
+    });
+    let peer = house.connect(0, 0, &Arrival::default());
+    house.text(peer, "x");
+    assert_eq!(house.heard(peer), [Heard::Close(1011)]);
+}
+
+#[derive(Clone, Copy)]
+struct Panics;
+
+impl Kit for Panics {
+    type Place = PlainPlace;
+
+    fn received(&mut self, _: &mut Edge<'_, Self>, _: SocketId, _: Message<'_>) {
+        panic!("on purpose");
+    }
+
+    fn place(&mut self, _: &str) -> PlainPlace {
+        PlainPlace
+    }
 }

@@ -43,7 +43,14 @@ pub(crate) enum Kind {
     /// Somebody wants in or out of a room, or is gone.
     Passage { door: DoorId, room: Arc<str>, from: Sender, reply: Option<Reply>, passage: Passage },
     /// To the place of a room.
-    Letter { door: DoorId, room: Arc<str>, from: Sender, reply: Option<Reply>, letter: Box<dyn AnyLetter> },
+    Letter {
+        door: DoorId,
+        room: Arc<str>,
+        from: Sender,
+        reply: Option<Reply>,
+        letter: Box<dyn AnyLetter>,
+        cost_bytes: usize,
+    },
 }
 
 /// How a connection passes a room's door.
@@ -103,7 +110,7 @@ impl Envelope {
                 | Kind::Private { message, .. } => message.as_outgoing().cost_bytes(),
                 Kind::Answer { answer: Answer::Ack(body), .. } => body.len(),
                 Kind::Answer { answer: Answer::Refuse(_, text), .. } => text.len(),
-                Kind::Letter { letter, .. } => size_of_val(&**letter),
+                Kind::Letter { cost_bytes, .. } => *cost_bytes,
                 Kind::Passage { .. } | Kind::Admit { .. } | Kind::Dismiss { .. } => 0,
             }
     }

@@ -64,8 +64,12 @@ struct House {
 
 impl House {
     fn new(connections: usize) -> Self {
+        Self::with(connections, Limits::default())
+    }
+
+    fn with(connections: usize, limits: Limits) -> Self {
         let (shard, instance) = (ShardId(0), Instance([0; 5]));
-        let setup = ShardSetup { shard, shards: 1, instance, seed: 1, limits: Limits::default() };
+        let setup = ShardSetup { shard, shards: 1, instance, seed: 1, limits };
         let rules = DoorRules { dialect: Dialect::Plain, ..DoorRules::default() };
         let shard = Shard::new(setup, vec![Door::new(rules, Generous)], Now { ms: 0, unix_ms: 0 });
         let mut house = Self { shard, links: Links::default(), pipes: Vec::new(), now_ms: 0 };
@@ -171,4 +175,29 @@ fn a_share_is_smaller_where_many_want_theirs() {
     let before = house.sent_bytes();
     house.turn(&[0]);
     assert_eq!((house.sent_bytes() - before) / 3, 64);
+}
+
+#[test]
+fn half_messages_stay_within_the_budget() {
+    const BUDGET_BYTES: usize = 16 << 20;
+    let many = 200;
+    let limits = Limits { memory_budget_bytes: BUDGET_BYTES, ..Limits::default() };
+    let mut house = House::with(many, limits);
+    // The head of a message of 16 MB, and 15 MB of it.
+    let mut part = vec![0x82, 0xFF, 0, 0, 0, 0, 0, 0xF4, 0x24, 0x00, 0, 0, 0, 0];
+    part.resize(15_000_000, 9);
+    for (_, pipe) in &house.pipes {
+        pipe.input.borrow_mut().extend(&part[..1 << 20]);
+    }
+    let everybody: Vec<usize> = (0..many).collect();
+    for turn in 0..40 {
+        house.turn(if turn == 0 { &everybody } else { &[] });
+        let held = house.shard.held_bytes();
+        // Everybody may have a little, whatever the budget is.
+        assert!(held < BUDGET_BYTES + many * (128 << 10), "{held} bytes in turn {turn}");
+    }
+    // Most wait and are not closed: there is room again when the others are done.
+    assert!(house.shard.connections() > many / 2, "{}", house.shard.connections());
+    assert!(house.shard.counters().shed < 100, "{}", house.shard.counters().shed);
+    assert!(!house.links.has_carry_over(), "nobody is asked in vain");
 }

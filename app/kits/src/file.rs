@@ -84,6 +84,11 @@ impl File {
         self.header.get(field)?.as_u64()
     }
 
+    /// Bytes of the message that it came in.
+    pub(crate) fn bytes(&self) -> usize {
+        self.message.len()
+    }
+
     /// The room that it is meant for, if it says one.
     pub(crate) fn room(&self) -> Option<&str> {
         self.text("room")

@@ -37,8 +37,12 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
     let stopper = server.stopper();
     std::thread::spawn(move || {
         let again = runtime.block_on(async {
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            interrupt.recv().await;
+            let (mut interrupt, mut terminate) =
+                (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
             Ok::<_, std::io::Error>(())
         });
         if again.is_ok() {

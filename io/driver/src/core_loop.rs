@@ -3,14 +3,14 @@
 //! An edge-triggered poller of our own stands inside tokio's, which therefore wakes us once for a whole turn of sockets. A
 //! turn reads, handles, and sends once a connection; see [`Links`] for its rules.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fanfare_hub::{Arrival, DoorId, Links, Now, Readiness, Shard, ShardId, Token};
+use fanfare_hub::{Arrival, DoorId, Links, MAILBOX_BYTES_MAX, Now, Readiness, Shard, ShardId, Token};
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry};
 use tokio::io::unix::AsyncFd;
@@ -28,6 +28,9 @@ pub(crate) const WAKER: mio::Token = mio::Token(usize::MAX);
 /// How long after the drain's time whoever is still there is cut.
 const DRAIN_GRACE_MS: u64 = 5_000;
 
+/// How long a drain waits for HTTP connections that are not upgraded.
+const REQUEST_GRACE_MS: u64 = 500;
+
 /// An upgraded socket on its way into the loop, with the bytes that came with its request.
 pub(crate) struct Newcomer {
     pub(crate) door: DoorId,
@@ -40,6 +43,8 @@ pub(crate) struct Newcomer {
 #[derive(Default)]
 pub(crate) struct Entrance {
     newcomers: RefCell<Vec<Newcomer>>,
+    /// HTTP connections that are not upgraded, or not yet.
+    pub(crate) requests: Cell<usize>,
     notify: Notify,
 }
 
@@ -83,6 +88,7 @@ pub(crate) struct CoreLoop {
 /// A drain that has begun.
 pub(crate) struct Drain {
     cut_at_ms: u64,
+    since_ms: u64,
     counted: bool,
 }
 
@@ -129,7 +135,7 @@ impl CoreLoop {
     }
 
     fn wake_at_ms(&self) -> u64 {
-        let drain = self.drain.as_ref().map(|drain| drain.cut_at_ms);
+        let drain = self.drain.as_ref().map(|drain| drain.cut_at_ms.min(drain.since_ms + REQUEST_GRACE_MS));
         let times = self.shard.wake_at_ms().into_iter().chain(self.links.wake_at_ms()).chain(drain);
         times.min().unwrap_or(u64::MAX)
     }
@@ -152,6 +158,10 @@ impl CoreLoop {
             if let Some((envelopes, bytes)) = self.shard.take_envelopes(to) {
                 self.mailboxes.send(self.id, to, envelopes, bytes);
             }
+        }
+        if self.shard.waits_for_mailboxes() && self.mailboxes.under_way(self.id) < MAILBOX_BYTES_MAX / 4 {
+            // They may have been emptied while they were being filled, and then nobody says so.
+            self.entrance.notify.notify_one();
         }
         stopped || self.is_drained(now)
     }
@@ -181,8 +191,11 @@ impl CoreLoop {
                 Mail::Drain { within_ms } => {
                     self.shard.drain(within_ms);
                     self.draining.notify_waiters();
-                    let cut_at_ms = self.clock.now().ms + within_ms + DRAIN_GRACE_MS;
-                    self.drain = Some(Drain { cut_at_ms, counted: false });
+                    let now_ms = self.clock.now().ms;
+                    let cut_at_ms = now_ms.saturating_add(within_ms).saturating_add(DRAIN_GRACE_MS);
+                    let begun = Drain { cut_at_ms, since_ms: now_ms, counted: false };
+                    // A second drain moves the end of the first; who is counted stays so.
+                    self.drain.get_or_insert(begun).cut_at_ms = cut_at_ms;
                 }
                 Mail::Stop => return true,
             }
@@ -197,7 +210,10 @@ impl CoreLoop {
         if now.ms >= drain.cut_at_ms {
             return true;
         }
-        if !drain.counted && self.links.is_empty() && self.entrance.newcomers.borrow().is_empty() {
+        // Answers to requests that were on their way are still sent; a connection that is only kept alive is not waited for.
+        let answered = self.entrance.requests.get() == 0 || now.ms >= drain.since_ms + REQUEST_GRACE_MS;
+        if !drain.counted && answered && self.links.is_empty() && self.entrance.newcomers.borrow().is_empty()
+        {
             drain.counted = true;
             if self.busy_shards.fetch_sub(1, Ordering::AcqRel) == 1 {
                 for shard in self.mailboxes.shards() {

@@ -34,6 +34,9 @@ const HEADERS_MAX: usize = 64;
 /// Bytes of a request's head; past it the answer is 431.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
+/// How long a connection may be used for requests before it is asked to end, and after the handshake's time cut.
+const HTTP_LIFE: Duration = Duration::from_secs(60);
+
 /// Seconds after which somebody who was refused for now may ask again.
 const RETRY_AFTER_SECONDS: u16 = 5;
 
@@ -80,7 +83,22 @@ pub(crate) async fn serve(front: Arc<Front>, entrance: Rc<Entrance>, stream: Tcp
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();
-    if let Err(error) = connection.await {
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => Some(ended),
+        () = tokio::time::sleep(HTTP_LIFE) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(timeout, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return tracing::debug!(%peer, "HTTP connection cut: its answer was not taken"),
+            }
+        }
+    };
+    if let Err(error) = ended {
         // Whoever speaks no HTTP, or stops in the middle of it, is a client's affair.
         tracing::debug!(%error, %peer, "HTTP connection ended");
     }
@@ -190,7 +208,12 @@ fn hand_over(
 
 /// Whatever looks like a handshake is answered as one, so that a broken one is told what is wrong with it.
 fn wants_upgrade(request: &Request<Incoming>) -> bool {
-    request.headers().contains_key(UPGRADE) || request.headers().contains_key(SEC_WEBSOCKET_KEY)
+    let upgrades = request.headers().get_all(UPGRADE).iter().filter_map(|value| value.to_str().ok());
+    let to_websocket = upgrades
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case("websocket"));
+    // An upgrade to something else may be ignored (RFC 9110 §7.8): the request is answered as it stands.
+    to_websocket || request.headers().contains_key(SEC_WEBSOCKET_KEY)
 }
 
 fn arrival(query: Option<&str>, accepted: &Accepted) -> Arrival {

@@ -11,7 +11,8 @@ const BACKLOG: i32 = 4096;
 /// Binds `shards` listeners to one address, and says which it is.
 ///
 /// Listeners that share a port (`SO_REUSEPORT`) would also share it with another server of the same user, and each would
-/// get half of the connections. So one plain bind comes first: it fails where the port is taken.
+/// get half of the connections. So one plain bind comes first: it fails where the port is taken. Two servers that start in the
+/// same instant can both pass it.
 pub(crate) fn listeners(address: SocketAddr, shards: u16) -> io::Result<(Vec<TcpListener>, SocketAddr)> {
     let alone = listener(address, false)?;
     let address = alone.local_addr()?;

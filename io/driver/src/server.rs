@@ -67,6 +67,9 @@ pub enum StartError {
     /// Anything else that the system refused.
     #[error("could not listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
+    /// The doors are not to be told apart, or cannot be reached.
+    #[error("the door {0:?}: {1}")]
+    Door(String, &'static str),
     /// No thread, poller or descriptor was to be had.
     #[error("could not start a shard: {0}")]
     Shard(#[from] std::io::Error),
@@ -95,6 +98,7 @@ impl Server {
     /// # Errors
     /// [`StartError`], with what to do about it.
     pub fn start(options: Options) -> Result<Self, StartError> {
+        check_doors(&options.doors)?;
         let shards = options.shards.max(1);
         let (listeners, address) =
             listeners(options.address, shards).map_err(|error| StartError::of(options.address, error))?;
@@ -229,6 +233,7 @@ impl ShardThread {
         let entrance = Rc::new(Entrance::default());
         let draining = Rc::new(Notify::new());
         let id = self.setup.shard;
+        let mailboxes = Arc::clone(&self.mailboxes);
         let doors = self.doors.iter().map(|door| (door.make)(&Remote(Arc::clone(&self.mailboxes)))).collect();
         let core_loop = CoreLoop {
             id,
@@ -241,11 +246,44 @@ impl ShardThread {
             links: Links::default(),
             drain: None,
         };
-        tasks.block_on(&runtime, async move {
+        let mut guard = StopAll(Some(mailboxes));
+        let outcome = tasks.block_on(&runtime, async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             tokio::task::spawn_local(accept_all(listener, self.front, entrance, draining));
             core_loop.run(poll).await
-        })
+        });
+        if outcome.is_ok() {
+            guard.0 = None;
+        }
+        outcome
+    }
+}
+
+fn check_doors(doors: &[DoorSpec]) -> Result<(), StartError> {
+    for (number, door) in doors.iter().enumerate() {
+        let wrong = if !door.path.starts_with('/') {
+            "a path begins with /"
+        } else if doors[..number].iter().any(|other| other.path == door.path) {
+            "there are two of this path"
+        } else if number > usize::from(u8::MAX) {
+            "there may be 256 doors"
+        } else {
+            continue;
+        };
+        return Err(StartError::Door(door.path.clone(), wrong));
+    }
+    Ok(())
+}
+
+/// Stops the other shards where one ends by an error or a panic: a server that is half there would only look alive.
+struct StopAll(Option<Arc<Mailboxes>>);
+
+impl Drop for StopAll {
+    fn drop(&mut self) {
+        if let Some(mailboxes) = &self.0 {
+            tracing::error!("a shard has ended by itself: the server stops");
+            mailboxes.put_all(|| Mail::Stop);
+        }
     }
 }
 
@@ -271,8 +309,10 @@ async fn accept_all(
                 // It only makes small messages later where it fails.
                 let _ = stream.set_nodelay(true);
                 let (front, entrance) = (Arc::clone(&front), Rc::clone(&entrance));
+                entrance.requests.set(entrance.requests.get() + 1);
                 tokio::task::spawn_local(async move {
-                    serve(front, entrance, stream, peer).await;
+                    serve(front, Rc::clone(&entrance), stream, peer).await;
+                    entrance.requests.set(entrance.requests.get() - 1);
                     drop(place);
                 });
             }

@@ -14,6 +14,9 @@ pub const BATCH_MESSAGES_MAX: usize = 256;
 /// Bytes of an `id` as it stands in the JSON text. It is kept until it is answered, so it has a limit of its own.
 pub const ID_BYTES_MAX: usize = 128;
 
+/// The largest `seq`: what every JSON implementation can count to exactly (2^53 - 1).
+pub const SEQ_MAX: u64 = (1 << 53) - 1;
+
 /// The head of one message, lent from its text.
 #[derive(Debug)]
 pub struct Request<'a> {
@@ -66,8 +69,8 @@ pub fn read(text: &str) -> Result<Request<'_>, Malformed> {
         return Err(invalid("not a JSON object".to_owned()));
     }
     let kind = head.kind.ok_or_else(|| invalid("the member \"type\" is missing".to_owned()))?;
-    if head.seq == Some(0) {
-        return Err(invalid("\"seq\" counts from 1, and is 0".to_owned()));
+    if let Some(seq) = head.seq.filter(|seq| !(1..=SEQ_MAX).contains(seq)) {
+        return Err(invalid(format!("\"seq\" counts from 1 to {SEQ_MAX}, and is {seq}")));
     }
     let id = head.id.map(RawValue::get).filter(|id| *id != "null");
     if let Some(id) = id {
@@ -146,6 +149,8 @@ mod tests {
             r#"{"type":"x","id":{}}"#,
             r#"{"type":"x","id":true}"#,
             r#"{"type":"x","seq":0}"#,
+            r#"{"type":"x","seq":9007199254740992}"#,
+            r#"{"type":"x","seq":18446744073709551615}"#,
             r#"{"type":"x","seq":-1}"#,
             r#"{"type":"x","seq":1.5}"#,
         ] {

@@ -34,7 +34,7 @@ impl Order {
     pub fn receive(&mut self, seq: u64, text: &str) -> Sequenced {
         let next = *self.next.get_or_insert(seq);
         if seq == next {
-            self.next = Some(next + 1);
+            self.next = Some(next.saturating_add(1));
             return Sequenced::Now;
         }
         if seq < next || self.early.contains_key(&seq) {
@@ -60,7 +60,7 @@ impl Order {
         let next = self.next?;
         let text = self.early.remove(&next)?;
         self.early_bytes -= text.len();
-        self.next = Some(next + 1);
+        self.next = Some(next.saturating_add(1));
         Some(text)
     }
 

@@ -16,6 +16,9 @@ pub const CLOSE_TIMEOUT_MS: u64 = 5_000;
 /// How long a compressed message may keep an inflater without a byte arriving.
 pub const INFLATER_STALL_MS: u64 = 5_000;
 
+/// How long a compressed message may keep an inflater while others wait for one.
+pub const INFLATER_HOLD_MS: u64 = 30_000;
+
 /// One connection. What is rarely needed is boxed: thousands of these sit idle.
 #[derive(Debug)]
 pub struct Session {
@@ -24,6 +27,9 @@ pub struct Session {
     last_seen_ms: u64,
     /// When the ping or the close frame went out that now waits for its answer, or the peer last took some of a backlog.
     asked_ms: u64,
+    /// While an inflater is held: since when, and when the compressed message last went on.
+    inflating_since_ms: u64,
+    inflated_ms: u64,
     state: State,
     awaits_pong: bool,
     /// Set while the socket is not read: silence then is ours, not the peer's.
@@ -78,6 +84,8 @@ impl Session {
             native: None,
             last_seen_ms: now_ms,
             asked_ms: 0,
+            inflating_since_ms: 0,
+            inflated_ms: 0,
             state: State::Open,
             awaits_pong: false,
             suspended: false,
@@ -102,8 +110,11 @@ impl Session {
             inflaters: turn.inflaters,
             inflate_budget_bytes: turn.share.inflated_bytes,
         };
+        let (held_before, came) = (self.reader.holds_inflater(), !input.is_empty());
         let read = self.reader.read(input, &mut context);
         turn.share.inflated_bytes = context.inflate_budget_bytes;
+        let still_inflating = matches!(read, Ok((_, Read::NeedMore | Read::Yield)));
+        self.note_inflating(turn.now_ms, held_before, came && still_inflating);
         match read {
             Ok((consumed, Read::NeedMore | Read::Yield))
                 if self.over(turn, self.reader.unfinished_text_bytes()) =>
@@ -121,6 +132,19 @@ impl Session {
                 (consumed, self.event(read, turn.transmit))
             }
             Err(misbehaved) => (0, self.misbehaved(misbehaved, turn.transmit)),
+        }
+    }
+
+    /// Control frames between its fragments do not carry a compressed message on: only its own bytes do.
+    fn note_inflating(&mut self, now_ms: u64, held_before: bool, went_on: bool) {
+        if !self.reader.holds_inflater() {
+            return;
+        }
+        if !held_before {
+            self.inflating_since_ms = now_ms;
+            self.inflated_ms = now_ms;
+        } else if went_on {
+            self.inflated_ms = now_ms;
         }
     }
 
@@ -246,9 +270,17 @@ impl Session {
     }
 
     /// Looks whether a time has run out; pings a silent peer.
-    pub fn check(&mut self, now_ms: u64, heartbeat: &Heartbeat, transmit: &mut Vec<u8>) -> Check {
+    ///
+    /// `inflaters_wanted` says that others wait for an inflater.
+    pub fn check(
+        &mut self,
+        now_ms: u64,
+        heartbeat: &Heartbeat,
+        inflaters_wanted: bool,
+        transmit: &mut Vec<u8>,
+    ) -> Check {
         match self.state {
-            State::Open => self.check_open(now_ms, heartbeat, transmit),
+            State::Open => self.check_open(now_ms, heartbeat, inflaters_wanted, transmit),
             State::Closing if now_ms < self.asked_ms + CLOSE_TIMEOUT_MS => {
                 Check::Again { at_ms: self.asked_ms + CLOSE_TIMEOUT_MS }
             }
@@ -256,13 +288,20 @@ impl Session {
         }
     }
 
-    fn check_open(&mut self, now_ms: u64, heartbeat: &Heartbeat, transmit: &mut Vec<u8>) -> Check {
+    fn check_open(
+        &mut self,
+        now_ms: u64,
+        heartbeat: &Heartbeat,
+        inflaters_wanted: bool,
+        transmit: &mut Vec<u8>,
+    ) -> Check {
         if self.suspended {
             return Check::Again { at_ms: now_ms + heartbeat.interval_ms };
         }
         if self.reader.holds_inflater() {
-            let stalls_at = self.last_seen_ms + INFLATER_STALL_MS;
-            if now_ms < stalls_at {
+            let stalls_at = self.inflated_ms + INFLATER_STALL_MS;
+            let over_time = inflaters_wanted && now_ms >= self.inflating_since_ms + INFLATER_HOLD_MS;
+            if now_ms < stalls_at && !over_time {
                 return Check::Again { at_ms: stalls_at };
             }
             return Check::Expired(Expiry::InflaterStall);

@@ -38,12 +38,6 @@ impl<K: Kit + ?Sized> Edge<'_, K> {
         self.core.user(socket)
     }
 
-    /// Whether the connection is a member of the room, as this shard knows.
-    #[must_use]
-    pub fn is_member(&self, socket: SocketId, room: &str) -> bool {
-        self.core.is_member(socket, self.door, room)
-    }
-
     /// The room that the connection asked for last and has not left.
     #[must_use]
     pub fn last_joined(&self, socket: SocketId) -> Option<Arc<str>> {
@@ -114,6 +108,12 @@ impl<K: Kit + ?Sized> Edge<'_, K> {
     /// Reads a connection again that was held.
     pub fn release(&mut self, socket: SocketId) {
         self.core.release(socket);
+    }
+
+    /// Says whether the kit is still at work on something that the connection said: until it is not, the peer's end and a
+    /// drain wait for it.
+    pub fn busy(&mut self, socket: SocketId, busy: bool) {
+        self.core.set_busy(socket, busy);
     }
 
     /// Begins to close a connection of this shard.

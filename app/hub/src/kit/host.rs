@@ -108,7 +108,10 @@ impl<K: Kit> KitHost<K> {
                 home,
                 match letter {
                     Letter::Passage(passage) => Kind::Passage { door, room, from, reply, passage },
-                    Letter::Kit(letter) => Kind::Letter { door, room, from, reply, letter: Box::new(letter) },
+                    Letter::Kit(letter) => {
+                        let cost_bytes = K::Place::cost_bytes(&letter);
+                        Kind::Letter { door, room, from, reply, letter: Box::new(letter), cost_bytes }
+                    }
                 },
             );
         }

@@ -60,6 +60,11 @@ pub trait Place: 'static {
     /// What edges send it. It may cross threads, and one day nodes.
     type Letter: Send + 'static;
 
+    /// Roughly the memory that a letter holds on its way: what waits between shards is limited.
+    fn cost_bytes(letter: &Self::Letter) -> usize {
+        size_of_val(letter)
+    }
+
     /// A member has come; they see everything that is broadcast from now on.
     fn joined(&mut self, cx: &mut PlaceContext<'_>, member: &Sender) {
         cx.announce_joined(member);

@@ -142,6 +142,7 @@ impl Shard {
             dirty: false,
             blocked: false,
             paused: false,
+            busy: false,
             held: false,
             ended: false,
         };
@@ -192,7 +193,7 @@ impl Shard {
                 Kind::Passage { door, room, from, reply, passage } => {
                     self.kits[usize::from(door.0)].passage(&mut self.core, room, from, reply, passage);
                 }
-                Kind::Letter { door, room, from, reply, letter } => {
+                Kind::Letter { door, room, from, reply, letter, .. } => {
                     self.kits[usize::from(door.0)].letter(&mut self.core, room, from, reply, letter);
                 }
                 kind => self.core.carry_out(kind),
@@ -316,6 +317,12 @@ impl Shard {
         let bytes = envelopes.iter().map(Envelope::cost_bytes).sum();
         self.core.outgoing_bytes -= bytes;
         Some((envelopes, bytes))
+    }
+
+    /// Whether somebody is not read because the mailboxes to other shards are full.
+    #[must_use]
+    pub fn waits_for_mailboxes(&self) -> bool {
+        self.core.waiting.wants_mailboxes()
     }
 
     /// Says how many bytes of this shard wait in the mailboxes of the others.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use fanfare_session::websocket::CloseCode;
 
-use super::core::Core;
+use super::core::{Core, Gone};
 use crate::ids::SocketId;
 use crate::limits::{MAILBOX_BYTES_MAX, MEMORY_STALL_MS};
 
@@ -24,6 +24,16 @@ pub(crate) struct Waiting {
     pub(crate) resumed: VecDeque<SocketId>,
     /// Since when memory has kept somebody waiting.
     memory_since_ms: Option<u64>,
+}
+
+impl Waiting {
+    pub(crate) fn wants_inflaters(&self) -> bool {
+        !self.inflater.is_empty()
+    }
+
+    pub(crate) fn wants_mailboxes(&self) -> bool {
+        !self.mailbox.is_empty()
+    }
 }
 
 /// Why a connection is not read.
@@ -67,8 +77,10 @@ impl Core {
             return Some(Pause::Kit);
         }
         let holds = self.at(slot)?.held_bytes;
+        // Who has to go is settled at the end of the turn; until then nobody makes it worse.
+        let out = || self.total_bytes() > self.limits.memory_budget_bytes;
         let is_large = || holds >= self.held_bytes / self.holders.max(1);
-        (holds > SMALL_HOLDER_BYTES && is_large() && self.is_short()).then_some(Pause::Memory)
+        (holds > SMALL_HOLDER_BYTES && (out() || (is_large() && self.is_short()))).then_some(Pause::Memory)
     }
 
     pub(crate) fn pause(&mut self, slot: u32, pause: Pause) {
@@ -119,6 +131,13 @@ impl Core {
         }
     }
 
+    pub(crate) fn set_busy(&mut self, socket: SocketId, busy: bool) {
+        if let Some(connection) = self.get_mut(socket) {
+            connection.busy = busy;
+            self.depart_if_done(socket.slot);
+        }
+    }
+
     pub(crate) fn hold(&mut self, socket: SocketId) {
         if let Some(connection) = self.get_mut(socket) {
             connection.held = true;
@@ -158,7 +177,12 @@ impl Core {
         holders.sort_unstable_by(|a, b| b.cmp(a));
         for (_, slot) in holders {
             self.counters.shed += 1;
-            self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Out of memory");
+            if self.at(slot).is_some_and(|connection| connection.blocked) {
+                // Finishing what it has begun to take would keep the memory that has to come back.
+                self.expire(slot, Gone::ClosedByServer(CloseCode::TRY_AGAIN_LATER));
+            } else {
+                self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Out of memory");
+            }
             self.log.end_turn();
             if self.total_bytes() <= target_bytes {
                 return;

@@ -79,10 +79,23 @@ pub(crate) struct Connection {
     /// The socket took no more: wait until it is writable.
     pub(crate) blocked: bool,
     pub(crate) paused: bool,
+    /// The kit is still at work on something that it said.
+    pub(crate) busy: bool,
     /// The kit wants no more of it for now.
     pub(crate) held: bool,
     /// The peer sends nothing more.
     pub(crate) ended: bool,
+}
+
+/// How long a kit may still work on what a peer said that has ended since.
+const BUSY_MS: u64 = 30_000;
+
+impl Connection {
+    /// When the rest of what a departed peer is owed is given up.
+    pub(crate) fn gives_up_at_ms(&self) -> u64 {
+        let more_ms = if self.busy { BUSY_MS } else { 0 };
+        self.session.gives_up_at_ms() + more_ms
+    }
 }
 
 /// A place in the shard's table.

@@ -12,7 +12,7 @@ use super::timers::Timers;
 use crate::envelope::{Answer, DoorId, Envelope, Kind};
 use crate::fanout::{Encoder, Log};
 use crate::ids::{GUEST_PREFIX, Instance, ShardId, SocketId, User, client_id, home_of};
-use crate::limits::{DoorRules, Limits, MAILBOX_BYTES_MAX};
+use crate::limits::{Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX};
 use crate::room::Rooms;
 
 /// The time of a turn, on both clocks.
@@ -204,6 +204,11 @@ impl Core {
     /// A kit has panicked: whoever it was serving is told.
     pub(crate) fn panicked(&mut self) {
         self.counters.panics += 1;
+        let plain =
+            |connection: &Connection| self.rules[usize::from(connection.door.0)].dialect == Dialect::Plain;
+        if let Some(socket) = self.current.socket.filter(|socket| self.get(*socket).is_some_and(plain)) {
+            return self.close(socket, CloseCode::INTERNAL_ERROR, "Internal error");
+        }
         self.answer_current(Answer::Refuse(
             fanfare_session::native::ErrorCode::Internal,
             "Internal error".into(),

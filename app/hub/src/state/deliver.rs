@@ -286,6 +286,7 @@ impl Core {
         } else if first {
             self.timers.set(due_ms, Due::Batch(socket));
         }
+        self.account(slot);
     }
 
     /// Sends the batch as far as it has come.
@@ -296,6 +297,7 @@ impl Core {
         let mut text = std::mem::take(&mut batch.text);
         batch.count = 0;
         text.extend_from_slice(b"]}");
+        self.account(slot);
         let span = self.encoder.frame(&mut self.log, Opcode::Text, &text, bits);
         self.push_message(slot, span);
     }
@@ -323,7 +325,11 @@ impl Core {
     /// A peer that has said its last word stays until everything it asked is answered.
     pub(crate) fn depart_if_done(&mut self, slot: u32) {
         let done = self.at(slot).is_some_and(|there| {
-            there.ended && there.leftover.is_none() && !there.paused && !there.session.owes_answers()
+            there.ended
+                && there.leftover.is_none()
+                && !there.paused
+                && !there.busy
+                && !there.session.owes_answers()
         });
         if done {
             self.flush_batch(slot);

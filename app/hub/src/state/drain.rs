@@ -22,7 +22,7 @@ impl Core {
             let Some(socket) = self.socket_at(slot).filter(|socket| self.get(*socket).is_some()) else {
                 continue;
             };
-            let at_ms = self.now.ms + self.random() % within_ms.max(1);
+            let at_ms = self.now.ms.saturating_add(self.random() % within_ms.max(1));
             self.timers.set(at_ms, Due::Farewell(socket));
         }
     }
@@ -31,7 +31,7 @@ impl Core {
         let Some(connection) = self.get(socket).filter(|connection| connection.gone.is_none()) else {
             return;
         };
-        if connection.session.owes_answers() || connection.leftover.is_some() {
+        if connection.session.owes_answers() || connection.leftover.is_some() || connection.busy {
             // What was accepted is answered first. A place that never answers is ended by the drain's own time limit.
             self.timers.set(self.now.ms + OWED_RETRY_MS, Due::Farewell(socket));
             return;

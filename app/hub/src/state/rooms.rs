@@ -1,7 +1,6 @@
 //! Coming and going: what the edge keeps of it while the place decides.
 
 use super::core::Core;
-use crate::envelope::DoorId;
 use crate::ids::SocketId;
 use crate::room::Membership;
 
@@ -9,12 +8,6 @@ use crate::room::Membership;
 const LEAVES_UNDER_WAY_MAX: u16 = 64;
 
 impl Core {
-    pub(crate) fn is_member(&self, socket: SocketId, door: DoorId, room: &str) -> bool {
-        let Some(index) = self.rooms.find(door, room) else { return false };
-        let connection = self.get(socket);
-        connection.is_some_and(|there| there.rooms.iter().any(|known| known.room == index && known.wanted))
-    }
-
     /// The room that the connection asked for last and has not left.
     pub(crate) fn last_joined(&self, socket: SocketId) -> Option<std::sync::Arc<str>> {
         let membership = self.get(socket)?.rooms.iter().rfind(|membership| membership.wanted)?;

@@ -151,13 +151,14 @@ impl Core {
     fn check(&mut self, slot: u32) {
         let now_ms = self.now.ms;
         let heartbeat = self.limits.heartbeat;
+        let wanted = self.waiting.wants_inflaters();
         let mut transmit = std::mem::take(&mut self.transmit);
         let Some(connection) = self.at_mut(slot) else { return };
         let departed = connection.ended || (connection.gone.is_some() && connection.session.is_over());
         let check = if !departed {
-            connection.session.check(now_ms, &heartbeat, &mut transmit)
-        } else if now_ms < connection.session.gives_up_at_ms() {
-            Check::Again { at_ms: connection.session.gives_up_at_ms() }
+            connection.session.check(now_ms, &heartbeat, wanted, &mut transmit)
+        } else if now_ms < connection.gives_up_at_ms() {
+            Check::Again { at_ms: connection.gives_up_at_ms() }
         } else {
             Check::Expired(Expiry::Close)
         };
@@ -178,7 +179,7 @@ impl Core {
     }
 
     /// The connection's time is up: what it was still to be sent is dropped.
-    fn expire(&mut self, slot: u32, gone: Gone) {
+    pub(super) fn expire(&mut self, slot: u32, gone: Gone) {
         if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
         {
             connection.session.abandon(&mut self.inflaters);

@@ -51,6 +51,10 @@ pub struct BinaryRoom;
 impl Place for BinaryRoom {
     type Letter = Vec<u8>;
 
+    fn cost_bytes(message: &Vec<u8>) -> usize {
+        message.len()
+    }
+
     fn letter(&mut self, cx: &mut PlaceContext<'_>, from: &Sender, message: Vec<u8>) {
         if cx.is_member(from.socket) {
             cx.broadcast(Some(from.socket), &Outgoing::Binary(&message));

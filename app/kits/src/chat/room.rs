@@ -14,7 +14,7 @@ use crate::file::File;
 const TYPING_MS: u64 = 5_000;
 
 /// Messages whose `clientMessageId` a room remembers, so that a repeat is answered and not said again.
-const REMEMBERED_MAX: usize = 4_096;
+const REMEMBERED_MAX: usize = 512;
 
 /// What edges send a room.
 #[derive(Debug)]
@@ -56,6 +56,15 @@ struct Typist {
 impl Place for ChatRoom {
     type Letter = Letter;
 
+    fn cost_bytes(letter: &Letter) -> usize {
+        let content = match letter {
+            Letter::Say { text, .. } | Letter::SayBinary { text } => text.len(),
+            Letter::File(file) => file.bytes(),
+            Letter::Typing(_) | Letter::Presence => 0,
+        };
+        size_of_val(letter) + content
+    }
+
     fn joined(&mut self, cx: &mut PlaceContext<'_>, member: &Sender) {
         let history = body(&HistoryOut { room: cx.room(), messages: [], has_more: false });
         cx.send(member.socket, &Outgoing::Event(Event { name: "history", body: &history }));
@@ -64,6 +73,8 @@ impl Place for ChatRoom {
 
     fn left(&mut self, cx: &mut PlaceContext<'_>, member: &Sender) {
         self.stop_typing(cx, member.socket);
+        // A guest is nobody once it has gone, so nobody can say the same again.
+        self.remembered.forget(&member.user.id);
         cx.announce_left(member);
     }
 
@@ -182,7 +193,9 @@ impl ChatRoom {
     }
 
     fn stop_typing(&mut self, cx: &mut PlaceContext<'_>, socket: SocketId) {
-        if let Some(typist) = self.typing.remove(&socket) {
+        if let Some(typist) = self.typing.remove(&socket)
+            && !cx.is_crowded()
+        {
             say_typing(cx, socket, &typist.user, false);
         }
     }
@@ -237,5 +250,12 @@ impl Remembered {
         }
         self.order.push_back(name.clone());
         self.said.insert(name, said);
+    }
+
+    fn forget(&mut self, user_id: &str) {
+        if self.order.iter().any(|(user, _)| **user == *user_id) {
+            self.order.retain(|(user, _)| **user != *user_id);
+            self.said.retain(|(user, _), _| **user != *user_id);
+        }
     }
 }

@@ -5,9 +5,6 @@ use std::fmt::Write;
 
 use crate::timeline::{Second, Timeline};
 
-/// A line of the plot: its name, its colour, and its value in one second.
-type Line = (&'static str, &'static str, fn(&Second) -> u32);
-
 const WIDTH: f64 = 900.0;
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 20.0;
