@@ -218,6 +218,11 @@ impl<T: Transport> Links<T> {
         if readiness.readable || readiness.read_closed {
             link.unread = true;
             link.to_end |= readiness.read_closed;
+            if readiness.read_closed
+                && let Link { paused: true, socket: Some(socket), .. } = *link
+            {
+                return shard.ended_unread(socket);
+            }
             // Whoever is in the carry-over has had a turn already: it waits for the next.
             if !link.in_carry_over {
                 self.read(shard, token.0);
@@ -244,6 +249,9 @@ impl<T: Transport> Links<T> {
             self.after_reading(index, reading);
             let Some(link) = self.links[index].as_mut().filter(|link| link.unread) else { return };
             if reading != Reading::More {
+                if link.to_end && reading == Reading::Paused {
+                    shard.ended_unread(socket);
+                }
                 return;
             }
             if share.read_bytes == 0 {

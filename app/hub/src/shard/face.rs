@@ -309,6 +309,12 @@ impl Shard {
         }
     }
 
+    /// The peer has ended its direction while [`Reading::Paused`] keeps it from being read.
+    pub fn ended_unread(&mut self, socket: SocketId) {
+        self.core.ended_unread(socket);
+        self.settle_departed();
+    }
+
     /// What is to be put into the mailbox of another shard, with its cost in bytes.
     pub fn take_envelopes(&mut self, shard: ShardId) -> Option<(Vec<Envelope>, usize)> {
         let envelopes =

