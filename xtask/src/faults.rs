@@ -44,7 +44,7 @@ pub(crate) fn command(workspace: &Workspace) -> Result<bool, String> {
         let simulate = ["run", "--release", "--quiet", "-p", "fanfare-testkit", "--bin", "simulate", "--"];
         let mut run = Command::new("cargo");
         run.current_dir(&copy).env("CARGO_TARGET_DIR", scratch.join("target")).args(simulate);
-        let done = step(run.args(["--seeds", SEEDS]))?;
+        let done = step(run.args(["--seeds", SEEDS, "--failures", "1"]))?;
         let first = done.output.lines().find(|line| line.starts_with("seed "));
         match first {
             Some(line) if !done.success => {

@@ -1,4 +1,4 @@
-//! Runs the simulation over a range of seeds: `simulate [--from N] [--seeds N] [--shards 1,2,4]`.
+//! Runs the simulation over a range of seeds: `simulate [--from N] [--seeds N] [--shards 1,2,4] [--failures N]`.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -10,6 +10,8 @@ struct Options {
     from: u64,
     seeds: u64,
     shards: Vec<u16>,
+    /// How many are enough.
+    failures: u64,
 }
 
 fn main() -> ExitCode {
@@ -33,8 +35,8 @@ fn main() -> ExitCode {
                 Err(wrong) => {
                     failed += 1;
                     eprintln!("{wrong}");
-                    if failed == 10 {
-                        eprintln!("ten failures are enough");
+                    if failed == options.failures {
+                        eprintln!("{failed} failures are enough");
                         return finish(runs, failed, messages, clients, start);
                     }
                 }
@@ -58,12 +60,13 @@ fn finish(runs: u64, failed: u64, messages: u64, clients: u64, start: Instant) -
 }
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options { from: 0, seeds: 1_000, shards: vec![1, 2, 4] };
+    let mut options = Options { from: 0, seeds: 1_000, shards: vec![1, 2, 4], failures: 10 };
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
         let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
         match argument.as_str() {
             "--from" => options.from = number(&value()?)?,
+            "--failures" => options.failures = number(&value()?)?,
             "--seeds" => options.seeds = number(&value()?)?,
             "--shards" => {
                 let shards = value()?;
@@ -72,7 +75,11 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
                     .map(|shards| shards.parse().map_err(|error| format!("{shards}: {error}")));
                 options.shards = parsed.collect::<Result<_, _>>()?;
             }
-            other => return Err(format!("unknown argument {other}; there are --from, --seeds and --shards")),
+            other => {
+                return Err(format!(
+                    "unknown argument {other}; there are --from, --seeds, --shards and --failures"
+                ));
+            }
         }
     }
     Ok(options)
