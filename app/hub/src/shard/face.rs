@@ -309,7 +309,7 @@ impl Shard {
         }
     }
 
-    /// The peer has ended its direction while [`Reading::Paused`] keeps it from being read.
+    /// The peer has ended its direction while [`Reading::Paused`](crate::Reading::Paused) keeps it from being read.
     pub fn ended_unread(&mut self, socket: SocketId) {
         self.core.ended_unread(socket);
         self.settle_departed();
