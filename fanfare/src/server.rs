@@ -34,7 +34,7 @@ pub struct Server {
 }
 
 /// Why an app could not be served.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum ServeError {
     /// The address is none, and no name that resolves to one.
     #[error("{0:?} is no address to listen on, and no name that resolves to one")]
@@ -45,6 +45,13 @@ pub enum ServeError {
     /// A shard ended by itself, which none should.
     #[error("a shard ended by itself; the log says why")]
     Failed,
+}
+
+/// The sentence, since `main` shows errors so.
+impl std::fmt::Debug for ServeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 /// A server that serves.

@@ -29,7 +29,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
         tracing::info!(
             signal = name,
             within_seconds = settings.drain_seconds,
-            "going down: clients are told to reconnect"
+            "going down: clients are told to reconnect; a second signal stops at once"
         );
         server.drain(within);
     }

@@ -110,7 +110,13 @@ impl Front {
         if wants_upgrade(&request) {
             return match self.doors.iter().position(|door| door == path) {
                 Some(door) => self.upgrade(entrance, request, door, peer),
-                None => closing(StatusCode::NOT_FOUND, &format!("There is no door at {path}\n")),
+                None => {
+                    let doors = self.doors.join(", ");
+                    closing(
+                        StatusCode::NOT_FOUND,
+                        &format!("There is no door at {path}; there are: {doors}\n"),
+                    )
+                }
             };
         }
         match path {

@@ -56,7 +56,7 @@ pub struct Options {
 }
 
 /// Why a server did not start.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum StartError {
     /// Somebody else listens there.
     #[error("{0} is in use by another server; stop it, or choose another port (0 takes any free one)")]
@@ -192,6 +192,13 @@ impl Drop for Server {
             // Its outcome was for `wait`.
             let _ = thread.join();
         }
+    }
+}
+
+/// The sentence, since `main` shows errors so.
+impl std::fmt::Debug for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }
 

@@ -64,10 +64,13 @@ pub fn read(text: &str) -> Result<Request<'_>, Malformed> {
     if depth_exceeds(text, JSON_DEPTH_MAX) {
         return Err(invalid(format!("nested deeper than {JSON_DEPTH_MAX} levels")));
     }
-    let head: Head<'_> = serde_json::from_str(text).map_err(|error| unreadable(text, &error))?;
     if !text.trim_ascii_start().starts_with('{') {
-        return Err(invalid("not a JSON object".to_owned()));
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        let code = if is_json { ErrorCode::InvalidMessage } else { ErrorCode::InvalidJson };
+        let reason = r#"a message is one JSON object, such as {"type":"join","room":"lobby"}"#.to_owned();
+        return Err(Malformed { reason, code });
     }
+    let head: Head<'_> = serde_json::from_str(text).map_err(|error| unreadable(text, &error))?;
     let kind = head.kind.ok_or_else(|| invalid("the member \"type\" is missing".to_owned()))?;
     if let Some(seq) = head.seq.filter(|seq| !(1..=SEQ_MAX).contains(seq)) {
         return Err(invalid(format!("\"seq\" counts from 1 to {SEQ_MAX}, and is {seq}")));

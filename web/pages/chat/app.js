@@ -215,6 +215,8 @@ function prepareEntrance() {
   const room = byId("enter-room", HTMLInputElement);
   const fault = byId("enter-fault", HTMLElement);
   name.value = localStorage.getItem("fanfare.name") ?? "";
+  // Whoever opens a second window is often somebody else: what they type takes the name's place.
+  name.select();
   if (location.hash.length > 1) room.value = decodeURIComponent(location.hash.slice(1));
   byId("enter-form", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();

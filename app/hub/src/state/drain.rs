@@ -10,13 +10,18 @@ use crate::limits::Dialect;
 /// The longest time that a client is asked to wait before it comes back.
 const RETURN_AFTER_MS_MAX: u64 = 5_000;
 
+/// Time that each connection adds to the spread: a few come back at once without doing harm.
+const SPREAD_MS_PER_CONNECTION: u64 = 100;
+
 /// How much later a farewell is tried again where an answer is still owed.
 const OWED_RETRY_MS: u64 = 20;
 
 impl Core {
-    /// Spreads the farewells of everybody over `within_ms`.
+    /// Spreads the farewells of everybody over `within_ms`, or less where there are few.
     pub(crate) fn drain(&mut self, within_ms: u64) {
         self.draining = true;
+        let connections = (self.slots.len() - self.vacant.len()) as u64;
+        let within_ms = within_ms.min(connections * SPREAD_MS_PER_CONNECTION);
         let slots = 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         for slot in slots {
             let Some(socket) = self.socket_at(slot).filter(|socket| self.get(*socket).is_some()) else {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// What a setting may be.
 pub(super) enum Kind {
@@ -52,7 +52,7 @@ impl Kind {
                 _ => None,
             },
             Self::Choice(choices) => choices.contains(&text).then(|| Value::Text(text.to_owned())),
-            Self::Filter => text.parse::<Targets>().is_ok().then(|| Value::Text(text.to_owned())),
+            Self::Filter => is_filter(text).then(|| Value::Text(text.to_owned())),
         }
     }
 
@@ -85,6 +85,12 @@ impl Kind {
             Self::Filter => "FILTER",
         }
     }
+}
+
+/// A word that stands alone is a level; `tracing` itself would take any other for the name of a part, and log nothing else.
+fn is_filter(text: &str) -> bool {
+    let alone = |word: &str| word.contains('=') || word.trim().parse::<LevelFilter>().is_ok();
+    text.split(',').all(alone) && text.parse::<Targets>().is_ok()
 }
 
 impl Value {
