@@ -34,6 +34,8 @@ pub struct Plan {
     pub(super) pace_ms: u64,
     latency_ms: u64,
     outbox_bytes: usize,
+    /// Short, so that pings are part of it, or so long that none sends what a lost wake-up has left lying.
+    ping_interval_ms: u64,
     drains: bool,
 }
 
@@ -52,6 +54,7 @@ impl Plan {
             latency_ms: random.between(0, 40),
             outbox_bytes: [2_000, 20_000, 1 << 20][random.below(3)],
             drains: random.once_in(5),
+            ping_interval_ms: if seed.is_multiple_of(2) { 2_000 } else { 20_000 },
         }
     }
 }
@@ -453,7 +456,7 @@ impl World {
 
 fn sim_shard(plan: &Plan, shard: u16) -> SimShard {
     let limits = Limits {
-        heartbeat: Heartbeat { interval_ms: 2_000, timeout_ms: 2_500 },
+        heartbeat: Heartbeat { interval_ms: plan.ping_interval_ms, timeout_ms: 2_500 },
         rooms_per_connection: 128,
         outbox_bytes: plan.outbox_bytes,
         memory_budget_bytes: 64 << 20,
