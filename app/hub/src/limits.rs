@@ -81,6 +81,13 @@ pub struct DoorRules {
     pub slow: SlowPolicy,
 }
 
+impl DoorRules {
+    /// Whether neighbouring messages may become one span: where single ones may be dropped their boundaries matter.
+    pub(crate) fn merges(&self) -> bool {
+        self.slow == SlowPolicy::Disconnect
+    }
+}
+
 impl Default for DoorRules {
     fn default() -> Self {
         Self {

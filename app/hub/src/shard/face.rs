@@ -14,7 +14,7 @@ use crate::limits::{Dialect, DoorRules, Limits};
 use crate::room::Rooms;
 use crate::state::{
     Arrival, Batch, Closed, Connection, Core, Counters, Current, Due, Gone, INFLATERS_PER_SHARD, Now, Slot,
-    Timers, Waiting,
+    Timers, Waiting, connection_in,
 };
 
 /// A kit behind a door, ready to be mounted on one shard.
@@ -284,8 +284,7 @@ impl Shard {
     /// The socket took `bytes` of [`outgoing`](Self::outgoing); `blocked` where it would not take all that was offered.
     pub fn sent(&mut self, socket: SocketId, bytes: usize, blocked: bool) {
         let core = &mut self.core;
-        let Some(connection) = core.slots.get_mut(socket.slot()).and_then(|slot| slot.connection.as_mut())
-        else {
+        let Some(connection) = connection_in(&mut core.slots, socket.slot) else {
             return;
         };
         connection.outbox.advance(bytes, &mut core.log);

@@ -10,7 +10,7 @@ use crate::fanout::Outgoing;
 use crate::ids::SocketId;
 use crate::kit::Message;
 use crate::limits::Dialect;
-use crate::state::{Common, Core, Gone, Pause, Reading};
+use crate::state::{Common, Core, Gone, Pause, Reading, connection_in};
 
 /// PING: type u8, timestamp u64 (`docs/protocol.md`, "Binary messages").
 const PING_TYPE: u8 = 0x01;
@@ -187,8 +187,7 @@ impl Core {
         input: &'a mut [u8],
         share: &mut Share,
     ) -> (usize, Received<'a>) {
-        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
-        else {
+        let Some(connection) = connection_in(&mut self.slots, slot) else {
             return (input.len(), Received::Nothing);
         };
         let rules = &self.rules[usize::from(connection.door.0)];
@@ -237,8 +236,7 @@ impl Core {
                 Gone::ClosedByServer(misbehaved.close_code())
             }
         };
-        if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
-        {
+        if let Some(connection) = connection_in(&mut self.slots, slot) {
             connection.session.abandon(&mut self.inflaters);
         }
         self.account(slot);

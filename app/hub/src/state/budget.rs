@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use fanfare_session::websocket::CloseCode;
 
+use super::connection::connection_in;
 use super::core::{Core, Gone};
 use crate::ids::SocketId;
 use crate::limits::{MAILBOX_BYTES_MAX, MEMORY_STALL_MS};
@@ -48,8 +49,7 @@ pub(crate) enum Pause {
 impl Core {
     /// Brings the total in line with what the connection holds now.
     pub(crate) fn account(&mut self, slot: u32) {
-        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
-        else {
+        let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
         let leftover = connection.leftover.as_ref().map_or(0, |leftover| leftover.capacity());

@@ -98,6 +98,11 @@ impl Connection {
     }
 }
 
+/// The connection in a slot, while the shard's other fields stay free to be borrowed.
+pub(crate) fn connection_in(slots: &mut [Slot], slot: u32) -> Option<&mut Connection> {
+    slots.get_mut(slot as usize)?.connection.as_mut()
+}
+
 /// A place in the shard's table.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {

@@ -7,7 +7,7 @@ use fanfare_session::Reply;
 use fanfare_session::websocket::{CloseCode, InflaterPool};
 
 use super::budget::Waiting;
-use super::connection::{Closed, Connection, Slot};
+use super::connection::{Closed, Connection, Slot, connection_in};
 use super::timers::Timers;
 use crate::envelope::{Answer, DoorId, Envelope, Kind};
 use crate::fanout::{Encoder, Log};
@@ -128,7 +128,7 @@ impl Core {
     }
 
     pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut Connection> {
-        self.slots.get_mut(slot as usize)?.connection.as_mut()
+        connection_in(&mut self.slots, slot)
     }
 
     pub(crate) fn socket_at(&self, slot: u32) -> Option<SocketId> {
@@ -283,8 +283,7 @@ impl Core {
     pub(crate) fn cut_off(&mut self, slot: u32, code: CloseCode, reason: &str) {
         let now_ms = self.now.ms;
         let mut transmit = std::mem::take(&mut self.transmit);
-        if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
-        {
+        if let Some(connection) = connection_in(&mut self.slots, slot) {
             let (messages, bytes) = connection.outbox.drop_unstarted(&mut self.log);
             self.counters.messages_dropped += messages;
             self.counters.bytes_dropped += bytes;
@@ -314,7 +313,7 @@ impl Core {
     }
 
     pub(crate) fn mark_dirty(&mut self, slot: u32) {
-        if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
+        if let Some(connection) = connection_in(&mut self.slots, slot)
             && !connection.dirty
         {
             connection.dirty = true;

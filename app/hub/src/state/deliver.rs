@@ -1,15 +1,17 @@
 //! Sending: from a message to the outboxes of those it is for.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fanfare_session::Reply;
 use fanfare_session::native::{write_ack, write_error, write_event, write_nack};
 use fanfare_session::websocket::{CloseCode, Opcode, Payload, Text, write_frame_header};
 
+use super::connection::{Connection, connection_in};
 use super::core::Core;
 use super::timers::Due;
 use crate::envelope::{Answer, DoorId, Kind};
-use crate::fanout::{Encoded, Event, Outgoing, Span};
+use crate::fanout::{Encoded, Event, Outbox, Outgoing, Span};
 use crate::ids::SocketId;
 use crate::limits::SlowPolicy;
 use crate::room::Roster;
@@ -108,7 +110,7 @@ impl Core {
     fn send_payload(&mut self, to: SocketId, opcode: Opcode, payload: Payload<'_>) {
         let Some(connection) = self.get(to) else { return };
         let bits = connection.variant.deflate_window_bits;
-        let adopts = bits == 0 && self.merges(connection.door);
+        let adopts = bits == 0 && self.rules[usize::from(connection.door.0)].merges();
         match payload {
             Payload::Owned(bytes) if adopts && bytes.len() >= ADOPTED_BYTES_MIN => {
                 if !self.has_room(to.slot) {
@@ -131,26 +133,26 @@ impl Core {
 
     /// The one way of a message into an outbox: as its variant, within the limit, or by the door's policy.
     fn push(&mut self, slot: u32, message: &Outgoing<'_>, encoded: &mut Encoded) {
-        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
-        else {
+        let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
         if connection.gone.is_some() {
             return;
         }
         if connection.batch.is_some() {
-            match message {
-                Outgoing::Event(event) => {
+            let event = match message {
+                Outgoing::Event(event) => Some(event),
+                Outgoing::Either { event, .. } if !connection.variant.wants_binary => event.as_ref(),
+                _ => None,
+            };
+            match event {
+                Some(event) => {
                     return self.push_batched(slot, |out| write_event(out, event.name, event.body));
                 }
-                Outgoing::Either { event: Some(event), .. } if !connection.variant.wants_binary => {
-                    return self.push_batched(slot, |out| write_event(out, event.name, event.body));
-                }
-                _ => self.flush_batch(slot),
+                None => self.flush_batch(slot),
             }
         }
-        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
-        else {
+        let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
         let Some(span) = self.encoder.encode(&mut self.log, encoded, message, connection.variant) else {
@@ -161,18 +163,14 @@ impl Core {
 
     #[inline]
     fn push_message(&mut self, slot: u32, span: Span) {
-        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
-        else {
+        let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
         if connection.gone.is_none() && connection.outbox.has_room(self.limits.outbox_bytes).is_ok() {
             // As nearly always: nothing is looked up twice.
             self.counters.messages_sent += 1;
-            let merge = self.rules[usize::from(connection.door.0)].slow == SlowPolicy::Disconnect;
-            connection.outbox.push(span, merge, &mut self.log);
-            if !std::mem::replace(&mut connection.dirty, true) {
-                self.dirty.push_back(slot);
-            }
+            let merge = self.rules[usize::from(connection.door.0)].merges();
+            enqueue(connection, &mut self.dirty, slot, |outbox| outbox.push(span, merge, &mut self.log));
         } else if self.has_room(slot) {
             self.counters.messages_sent += 1;
             self.push_span(slot, span);
@@ -182,8 +180,7 @@ impl Core {
     /// Whether a message may still wait for this connection; where not, the door's policy has been carried out.
     fn has_room(&mut self, slot: u32) -> bool {
         let limit = self.limits.outbox_bytes;
-        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
-        else {
+        let Some(connection) = connection_in(&mut self.slots, slot) else {
             return false;
         };
         if connection.gone.is_some() {
@@ -209,22 +206,12 @@ impl Core {
         true
     }
 
-    fn merges(&self, door: DoorId) -> bool {
-        self.rules[usize::from(door.0)].slow == SlowPolicy::Disconnect
-    }
-
     fn push_span(&mut self, slot: u32, span: Span) {
-        let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
-        else {
+        let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
-        // Only where single messages may be dropped do their boundaries matter.
-        let merge = self.rules[usize::from(connection.door.0)].slow == SlowPolicy::Disconnect;
-        connection.outbox.push(span, merge, &mut self.log);
-        if !connection.dirty {
-            connection.dirty = true;
-            self.dirty.push_back(slot);
-        }
+        let merge = self.rules[usize::from(connection.door.0)].merges();
+        enqueue(connection, &mut self.dirty, slot, |outbox| outbox.push(span, merge, &mut self.log));
     }
 
     /// Sends what a session wrote: control frames, which no policy drops.
@@ -339,5 +326,14 @@ impl Core {
 
     pub(crate) fn event(&mut self, slot: u32, name: &str, body: &[u8]) {
         self.push(slot, &Outgoing::Event(Event { name, body }), &mut Encoded::default());
+    }
+}
+
+/// Puts something into a connection's outbox and the connection among those with something to send.
+#[inline]
+fn enqueue(connection: &mut Connection, dirty: &mut VecDeque<u32>, slot: u32, put: impl FnOnce(&mut Outbox)) {
+    put(&mut connection.outbox);
+    if !std::mem::replace(&mut connection.dirty, true) {
+        dirty.push_back(slot);
     }
 }

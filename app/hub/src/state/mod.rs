@@ -13,7 +13,7 @@ mod timers;
 pub(crate) use budget::{INFLATERS_PER_SHARD, Pause, Waiting};
 pub(crate) use common::Common;
 pub use connection::{Arrival, Closed, Reading};
-pub(crate) use connection::{Batch, Connection, Slot};
+pub(crate) use connection::{Batch, Connection, Slot, connection_in};
 pub(crate) use core::{Core, Current};
 pub use core::{Counters, Gone, Now};
 pub(crate) use timers::{Due, Timers};

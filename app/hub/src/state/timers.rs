@@ -10,6 +10,7 @@ use std::sync::Arc;
 use fanfare_session::websocket::CloseCode;
 use fanfare_session::{Check, Expiry};
 
+use super::connection::connection_in;
 use super::core::{Core, Gone};
 use crate::envelope::DoorId;
 use crate::ids::SocketId;
@@ -180,8 +181,7 @@ impl Core {
 
     /// The connection's time is up: what it was still to be sent is dropped.
     pub(super) fn expire(&mut self, slot: u32, gone: Gone) {
-        if let Some(connection) = self.slots.get_mut(slot as usize).and_then(|slot| slot.connection.as_mut())
-        {
+        if let Some(connection) = connection_in(&mut self.slots, slot) {
             connection.session.abandon(&mut self.inflaters);
             connection.outbox.clear(&mut self.log);
             connection.leftover = None;
