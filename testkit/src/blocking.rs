@@ -257,7 +257,7 @@ impl Connection {
                     write_close(&mut self.out, code, "", mask);
                     return Ok(Turn::Closed);
                 }
-                Read::Yield | Read::NoInflater => {
+                Read::Yield | Read::NoInflater { .. } => {
                     return Err(Error::other("a reader without limits on inflating was limited"));
                 }
             }

@@ -133,6 +133,14 @@ impl House {
         self.bytes(peer, &frame)
     }
 
+    /// The peer sends a text message that no turn follows yet.
+    pub fn text_before_a_turn(&mut self, peer: Peer, text: &str) {
+        let mut frame = Vec::new();
+        write_frame(&mut frame, Opcode::Text, true, false, text.as_bytes(), MASK);
+        let Line { shard, socket, .. } = self.lines[peer];
+        self.lines[peer].reading = self.shards[shard].receive(socket, &mut frame, &mut Share::default());
+    }
+
     /// The peer sends a JSON message.
     pub fn says(&mut self, peer: Peer, message: &Value) -> Reading {
         self.text(peer, &message.to_string())
@@ -193,6 +201,14 @@ impl House {
         self.shards[shard].begin_turn(self.now);
         self.shards[shard].lost(socket);
         self.settle();
+    }
+
+    /// These peers' connections, all of one shard, break in one turn; the next has not begun.
+    pub fn break_before_a_turn(&mut self, shard: usize, peers: &[Peer]) {
+        self.shards[shard].begin_turn(self.now);
+        for peer in peers {
+            self.shards[shard].lost(self.lines[*peer].socket);
+        }
     }
 
     /// Time passes, with a turn wherever something is due.
@@ -276,7 +292,7 @@ impl House {
         self.shards[index].end_turn();
         for to in 0..self.shards.len() {
             let number = ShardId(u16::try_from(to).unwrap_or_default());
-            if let Some((envelopes, _)) = self.shards[index].take_envelopes(number) {
+            while let Some((envelopes, _)) = self.shards[index].take_envelopes(number) {
                 busy = true;
                 self.shards[to].begin_turn(self.now);
                 self.shards[to].deliver(envelopes);
@@ -344,7 +360,7 @@ impl Line {
                     self.heard.push_back(Heard::Close(close.map_or(1005, |(code, _)| code.get())));
                     return;
                 }
-                Read::NeedMore | Read::Yield | Read::NoInflater => continue,
+                Read::NeedMore | Read::Yield | Read::NoInflater { .. } => continue,
             });
         }
     }

@@ -595,9 +595,11 @@ fn compressed_messages_share_the_inflaters_and_must_go_on() {
     for peer in &peers[..64] {
         house.bytes(*peer, &whole[..whole.len() - 3]);
     }
-    assert_eq!(house.bytes(peers[64], &whole), Reading::Paused, "the 65th waits");
+    let (start, end) = in_two(whole.clone());
+    assert_eq!(house.bytes(peers[64], &start), Reading::Paused, "the 65th waits");
     house.bytes(peers[0], &whole[whole.len() - 3..]);
     assert_eq!(house.heard(peers[0]), [Heard::Text(text.clone())]);
+    house.bytes(peers[64], &end);
     assert_eq!(house.heard(peers[64]), [Heard::Text(text)], "its turn has come");
     house.pass(5_200);
     for peer in &peers[1..64] {
@@ -750,13 +752,15 @@ fn pings_do_not_keep_an_inflater() {
         house.bytes(*peer, &begun());
     }
     let honest = house.connect(0, ECHO, &arrival);
-    assert_eq!(house.bytes(honest, &compressed(b"let me through")), Reading::Paused);
+    let (start, end) = in_two(compressed(b"let me through"));
+    assert_eq!(house.bytes(honest, &start), Reading::Paused);
     for _ in 0..2 {
         house.pass(3_000);
         for peer in &holders {
             house.bytes(*peer, &[0x89, 0x80, 0, 0, 0, 0]);
         }
     }
+    house.bytes(honest, &end);
     assert_eq!(house.heard(honest), [Heard::Text("let me through".to_owned())]);
     assert!(holders.iter().all(|peer| house.is_gone(*peer)));
 }
@@ -770,7 +774,8 @@ fn neither_does_a_byte_now_and_then_while_others_wait() {
         house.bytes(*peer, &begun());
     }
     let honest = house.connect(0, ECHO, &arrival);
-    house.bytes(honest, &compressed(b"let me through"));
+    let (start, end) = in_two(compressed(b"let me through"));
+    house.bytes(honest, &start);
     for _ in 0..12 {
         house.pass(3_000);
         for peer in &holders {
@@ -779,7 +784,28 @@ fn neither_does_a_byte_now_and_then_while_others_wait() {
             house.bytes(*peer, &more);
         }
     }
+    house.bytes(honest, &end);
     assert_eq!(house.heard(honest), [Heard::Text("let me through".to_owned())]);
+}
+
+#[test]
+fn a_message_that_has_arrived_whole_does_not_wait_for_an_inflater() {
+    let mut house = house(1);
+    let arrival = Arrival { deflate: Some(DEFLATE), ..Arrival::default() };
+    for _ in 0..200 {
+        let holder = house.connect(0, ECHO, &arrival);
+        house.bytes(holder, &begun());
+    }
+    let honest = house.connect(0, ECHO, &arrival);
+    for _ in 0..100 {
+        house.bytes(honest, &compressed(b"let me through"));
+        assert_eq!(house.heard(honest), [Heard::Text("let me through".to_owned())]);
+    }
+}
+
+fn in_two(mut frame: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+    let end = frame.split_off(frame.len() - 1);
+    (frame, end)
 }
 
 #[test]

@@ -310,7 +310,7 @@ impl Client {
                     pongs.extend(client_frame(Opcode::Pong, true, false, &payload));
                     continue;
                 }
-                Read::NeedMore | Read::Yield | Read::NoInflater => continue,
+                Read::NeedMore | Read::Yield | Read::NoInflater { .. } => continue,
             };
             let closed = matches!(seen, Seen::Close(_));
             self.seen.push_back(seen);

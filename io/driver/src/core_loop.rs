@@ -4,6 +4,7 @@
 //! turn reads, handles, and sends once a connection; see [`Links`] for its rules.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use crate::transport::Socket;
 
 /// Events taken from the poller at once; where there are more, the next turn takes them.
 const EVENTS_PER_TURN: usize = 1024;
+
+/// Envelopes that one turn carries out; what else has come waits for the next.
+const ENVELOPES_PER_TURN: usize = 4_096;
 
 /// The poller's own number for its waker.
 pub(crate) const WAKER: mio::Token = mio::Token(usize::MAX);
@@ -82,6 +86,8 @@ pub(crate) struct CoreLoop {
     /// Shards that still have connections while the server drains.
     pub(crate) busy_shards: Arc<AtomicUsize>,
     pub(crate) links: Links<Socket>,
+    /// Mail that has come and is not read yet.
+    pub(crate) mail: VecDeque<Mail>,
     pub(crate) drain: Option<Drain>,
 }
 
@@ -115,7 +121,8 @@ impl CoreLoop {
             if self.turn(&events, &registry, now) {
                 return Ok(());
             }
-            if self.links.has_carry_over() || events.iter().count() == EVENTS_PER_TURN {
+            let more = self.links.has_carry_over() || !self.mail.is_empty();
+            if more || events.iter().count() == EVENTS_PER_TURN {
                 tokio::task::yield_now().await;
                 continue;
             }
@@ -143,7 +150,7 @@ impl CoreLoop {
     /// One turn. Says whether it was the last.
     fn turn(&mut self, events: &Events, registry: &Registry, now: Now) -> bool {
         self.shard.begin_turn(now);
-        self.shard.set_relay_bytes(self.mailboxes.under_way(self.id));
+        self.shard.set_relay_bytes(self.mailboxes.most_under_way());
         self.links.read_carry_over(&mut self.shard);
         for event in events.iter().filter(|event| event.token() != WAKER) {
             self.links.ready(&mut self.shard, Token(event.token().0), readiness(event));
@@ -155,11 +162,11 @@ impl CoreLoop {
             let _ = registry.deregister(&mut socket.stream);
         }
         for to in self.mailboxes.shards() {
-            if let Some((envelopes, bytes)) = self.shard.take_envelopes(to) {
+            while let Some((envelopes, bytes)) = self.shard.take_envelopes(to) {
                 self.mailboxes.send(self.id, to, envelopes, bytes);
             }
         }
-        if self.shard.waits_for_mailboxes() && self.mailboxes.under_way(self.id) < MAILBOX_BYTES_MAX / 4 {
+        if self.shard.waits_for_mailboxes() && self.mailboxes.most_under_way() < MAILBOX_BYTES_MAX / 4 {
             // They may have been emptied while they were being filled, and then nobody says so.
             self.entrance.notify.notify_one();
         }
@@ -179,9 +186,15 @@ impl CoreLoop {
     }
 
     fn read_mail(&mut self) -> bool {
-        for mail in self.mailboxes.take(self.id) {
+        self.mail.extend(self.mailboxes.take(self.id));
+        let mut carried_out = 0;
+        while carried_out < ENVELOPES_PER_TURN
+            && let Some(mail) = self.mail.pop_front()
+        {
+            carried_out += 1;
             match mail {
                 Mail::Envelopes(from, envelopes, bytes) => {
+                    carried_out += envelopes.len();
                     self.shard.deliver(envelopes);
                     self.mailboxes.handled(from, bytes);
                 }

@@ -1,7 +1,8 @@
 //! The relay between the shards of one process: a mailbox a shard, in memory.
 //!
-//! Sending never blocks and never fails. What a sender has under way is counted, and the hub stops reading the connections
-//! that cause it when it is half of [`fanfare_hub::MAILBOX_BYTES_MAX`].
+//! Sending never blocks and never fails. What each shard has under way is counted, and when any of them has half of
+//! [`fanfare_hub::MAILBOX_BYTES_MAX`], no shard reads the connections whose messages go to others: a room's place may live on
+//! one shard, its speakers on a second and its members on a third, and it is the speakers who have to wait for the third.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,18 +106,21 @@ impl Mailboxes {
         mail.map(|mut mail| std::mem::take(&mut *mail)).unwrap_or_default()
     }
 
-    /// Envelopes of `from` have been handled. Wakes it where it may be waiting for that.
+    /// Envelopes of `from` have been handled. Wakes everybody where they may be waiting for that.
     pub(crate) fn handled(&self, from: ShardId, bytes: usize) {
         let Some(under_way) = self.under_way.get(usize::from(from.0)) else { return };
         let before = under_way.fetch_sub(bytes, Ordering::Relaxed);
         let resume_below = MAILBOX_BYTES_MAX / 4;
         if before >= resume_below && before - bytes < resume_below {
-            self.wake(from);
+            for shard in self.shards() {
+                self.wake(shard);
+            }
         }
     }
 
-    pub(crate) fn under_way(&self, from: ShardId) -> usize {
-        self.under_way.get(usize::from(from.0)).map_or(0, |bytes| bytes.load(Ordering::Relaxed))
+    /// The most that any shard has under way.
+    pub(crate) fn most_under_way(&self) -> usize {
+        self.under_way.iter().map(|bytes| bytes.load(Ordering::Relaxed)).max().unwrap_or_default()
     }
 
     pub(crate) fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {

@@ -1,5 +1,6 @@
 //! A server: its threads, from the first bind to the last byte.
 
+use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -251,6 +252,7 @@ impl ShardThread {
             draining: Rc::clone(&draining),
             busy_shards: self.busy_shards,
             links: Links::default(),
+            mail: VecDeque::new(),
             drain: None,
         };
         let mut guard = StopAll(Some(mailboxes));

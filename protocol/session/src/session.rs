@@ -59,7 +59,10 @@ pub enum Received<'a> {
     /// The connection has had its share of this turn.
     ShareUsed,
     /// A compressed message has begun and no inflater is free.
-    InflaterWanted,
+    InflaterWanted {
+        /// It lies whole in the input.
+        whole: bool,
+    },
     /// The conversation is over: send what is in `transmit`, then close the socket.
     Ended(End),
 }
@@ -126,7 +129,7 @@ impl Session {
             Ok((consumed, Read::Text(text))) if self.over(turn, text.len() as u64) => {
                 (consumed, self.too_big(turn, text.len() as u64))
             }
-            Ok((consumed, Read::NoInflater)) => (consumed, Received::InflaterWanted),
+            Ok((consumed, Read::NoInflater { whole })) => (consumed, Received::InflaterWanted { whole }),
             Ok((consumed, read)) => {
                 turn.share.frames -= 1;
                 (consumed, self.event(read, turn.transmit))
@@ -168,7 +171,7 @@ impl Session {
                 write_frame(transmit, Opcode::Pong, true, false, &payload, None);
                 Received::Control
             }
-            Read::Pong(_) | Read::NeedMore | Read::Yield | Read::NoInflater => Received::Control,
+            Read::Pong(_) | Read::NeedMore | Read::Yield | Read::NoInflater { .. } => Received::Control,
         }
     }
 

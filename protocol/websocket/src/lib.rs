@@ -35,7 +35,7 @@ pub use close::{CLOSE_REASON_BYTES_MAX, write_close};
 pub use close_code::CloseCode;
 pub use deflate::{
     COMPRESSION_THRESHOLD_BYTES, DEFLATER_BYTES, DeflateFailed, DeflateOptions, DeflateParameters, Deflater,
-    Deflaters, INFLATER_BYTES, InflaterPool, write_stored,
+    Deflaters, EXPRESS_INFLATERS, INFLATER_BYTES, InflaterPool, write_stored,
 };
 pub use frame::{
     CONTROL_PAYLOAD_BYTES_MAX, HEADER_BYTES_MAX, Opcode, Role, encode_header, write_frame, write_frame_header,

@@ -58,7 +58,10 @@ pub enum Read<'a> {
     /// The turn's inflate budget is used up: call again with the rest of the input next turn, even if it is empty.
     Yield,
     /// Every inflater of the pool is borrowed: call again with the rest of the input later, even if it is empty.
-    NoInflater,
+    NoInflater {
+        /// The message lies whole in the input: it needs nothing more from its peer, and an express inflater serves it too.
+        whole: bool,
+    },
 }
 
 /// What one step of a read came to.

@@ -58,7 +58,7 @@ fn read_in_pieces(
                     return events;
                 }
                 Read::NeedMore | Read::Yield => {}
-                Read::NoInflater => panic!("the pool's one inflater is still out"),
+                Read::NoInflater { .. } => panic!("the pool's one inflater is still out"),
             }
         }
     }

@@ -185,7 +185,7 @@ impl Client {
                 .map_err(|error| format!("client {} cannot read the server: {error}", self.number))?;
             taken += more;
             let what = match read {
-                Read::NeedMore | Read::Yield | Read::NoInflater => return Ok(answer_close),
+                Read::NeedMore | Read::Yield | Read::NoInflater { .. } => return Ok(answer_close),
                 Read::Ping(payload) => {
                     let payload = payload.into_owned();
                     write_frame(&mut self.outgoing, Opcode::Pong, true, false, &payload, Some([9, 9, 9, 9]));

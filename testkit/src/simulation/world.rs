@@ -248,7 +248,7 @@ impl World {
         }
         *turn_at_ms = None;
         shard.begin_turn(Now { ms: now_ms, unix_ms: UNIX_START_MS + now_ms });
-        shard.set_relay_bytes(self.under_way[index]);
+        shard.set_relay_bytes(self.under_way.iter().copied().max().unwrap_or_default());
         links.read_carry_over(shard);
         for (token, readiness) in ready.drain(..) {
             links.ready(shard, Token(token), readiness);
@@ -269,17 +269,15 @@ impl World {
         }
         drop(links.finish_turn(shard, now_ms));
         for to in 0..usize::from(self.plan.shards) {
-            let Some((envelopes, bytes)) =
-                shard.take_envelopes(ShardId(u16::try_from(to).unwrap_or_default()))
-            else {
-                continue;
-            };
-            self.under_way[index] += bytes;
-            self.flying[index][to].push_back((envelopes, bytes));
-            let at_ms = self.mail_at_ms[index][to].max(now_ms + self.random.between(0, 4));
-            self.mail_at_ms[index][to] = at_ms;
-            self.happenings += 1;
-            self.queue.push(Reverse((at_ms, self.happenings, Happening::Mail { from: index, to })));
+            let number = ShardId(u16::try_from(to).unwrap_or_default());
+            while let Some((envelopes, bytes)) = shard.take_envelopes(number) {
+                self.under_way[index] += bytes;
+                self.flying[index][to].push_back((envelopes, bytes));
+                let at_ms = self.mail_at_ms[index][to].max(now_ms + self.random.between(0, 4));
+                self.mail_at_ms[index][to] = at_ms;
+                self.happenings += 1;
+                self.queue.push(Reverse((at_ms, self.happenings, Happening::Mail { from: index, to })));
+            }
         }
         let next_ms = if links.has_carry_over() {
             Some(now_ms + 1)

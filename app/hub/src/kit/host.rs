@@ -66,7 +66,8 @@ struct Hosted<P> {
 pub(crate) struct KitHost<K: Kit> {
     kit: K,
     door: DoorId,
-    places: HashMap<Arc<str>, Hosted<K::Place>>,
+    /// Boxed, so that a table of very many grows quickly: nobody is served meanwhile.
+    places: HashMap<Arc<str>, Box<Hosted<K::Place>>>,
     posts: VecDeque<Posted<<K::Place as Place>::Letter>>,
 }
 
@@ -157,13 +158,11 @@ impl<K: Kit> KitHost<K> {
         run: impl FnOnce(&mut K::Place, &mut PlaceContext<'_>),
     ) {
         let kit = &mut self.kit;
-        let hosted = self.places.entry(Arc::clone(room)).or_insert_with(|| Hosted {
-            place: kit.place(room),
-            roster: Roster::default(),
-            wake_at_ms: None,
-            timer_at_ms: None,
+        let hosted = self.places.entry(Arc::clone(room)).or_insert_with(|| {
+            let place = kit.place(room);
+            Box::new(Hosted { place, roster: Roster::default(), wake_at_ms: None, timer_at_ms: None })
         });
-        let Hosted { place, roster, wake_at_ms, .. } = hosted;
+        let Hosted { place, roster, wake_at_ms, .. } = &mut **hosted;
         let mut cx = PlaceContext { core: &mut *core, door: self.door, room, roster, wake_at_ms };
         if catch_unwind(AssertUnwindSafe(|| run(place, &mut cx))).is_err() {
             core.panicked();

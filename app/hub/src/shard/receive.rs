@@ -71,8 +71,8 @@ impl Shard {
                 Received::Text(text) => self.text(socket, text, share),
                 Received::Binary(payload) => self.binary(socket, payload),
                 Received::ShareUsed => break Reading::Later,
-                Received::InflaterWanted => {
-                    self.core.pause(slot, Pause::Inflater);
+                Received::InflaterWanted { whole } => {
+                    self.core.pause(slot, Pause::Inflater { whole });
                     break Reading::Paused;
                 }
                 Received::Ended(end) => {

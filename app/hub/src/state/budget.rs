@@ -19,6 +19,8 @@ pub(crate) const INFLATERS_PER_SHARD: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     pub(crate) inflater: VecDeque<SocketId>,
+    /// Those whose compressed message has arrived whole: they do not stand behind messages that stall.
+    pub(crate) inflater_for_whole: VecDeque<SocketId>,
     pub(crate) mailbox: VecDeque<SocketId>,
     pub(crate) memory: VecDeque<SocketId>,
     /// Those that may be read again.
@@ -29,7 +31,7 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn wants_inflaters(&self) -> bool {
-        !self.inflater.is_empty()
+        !self.inflater.is_empty() || !self.inflater_for_whole.is_empty()
     }
 
     pub(crate) fn wants_mailboxes(&self) -> bool {
@@ -40,7 +42,7 @@ impl Waiting {
 /// Why a connection is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pause {
-    Inflater,
+    Inflater { whole: bool },
     Mailbox,
     Memory,
     Kit,
@@ -92,7 +94,8 @@ impl Core {
         }
         connection.session.suspend(true, now_ms);
         match pause {
-            Pause::Inflater => self.waiting.inflater.push_back(socket),
+            Pause::Inflater { whole: true } => self.waiting.inflater_for_whole.push_back(socket),
+            Pause::Inflater { whole: false } => self.waiting.inflater.push_back(socket),
             // The kit says itself when it goes on.
             Pause::Kit => {}
             Pause::Mailbox => self.waiting.mailbox.push_back(socket),
@@ -105,7 +108,13 @@ impl Core {
 
     /// Lets those be read again who wait for what is there now; sends the largest away where memory has run out.
     pub(crate) fn settle_waiting(&mut self) {
-        let mut free = INFLATERS_PER_SHARD.saturating_sub(self.inflaters.borrowed());
+        let mut free = self.inflaters.available(true);
+        while free > 0
+            && let Some(socket) = self.waiting.inflater_for_whole.pop_front()
+        {
+            free -= usize::from(self.unpause(socket));
+        }
+        let mut free = self.inflaters.available(false);
         while free > 0
             && let Some(socket) = self.waiting.inflater.pop_front()
         {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::core::{Core, guest};
+use super::rooms::{LEAVES_UNDER_WAY_MAX, LeaveRefused};
 use crate::envelope::{Answer, Kind, Passage};
 use crate::fanout::{Event, Outgoing, body};
 use crate::ids::{SocketId, check_room_name, check_user_name, socket_of};
@@ -141,10 +142,18 @@ impl Core {
             Ok(room) => room,
             Err(answer) => return self.refuse(answer),
         };
-        if self.unclaim_room(from, &room) {
-            return self.passage(from, &room, Passage::Leave);
+        match self.unclaim_room(from, &room) {
+            Ok(()) => self.passage(from, &room, Passage::Leave),
+            Err(LeaveRefused::NotIn) => {
+                self.refuse(Answer::Refuse(ErrorCode::NotFound, format!("Not in room {room}").into()))
+            }
+            Err(LeaveRefused::TooMany) => {
+                let reason = format!(
+                    "{LEAVES_UNDER_WAY_MAX} leaves of room {room} are under way, the most there may be"
+                );
+                self.refuse(Answer::Refuse(ErrorCode::RateLimited, reason.into()))
+            }
         }
-        self.refuse(Answer::Refuse(ErrorCode::NotFound, format!("Not in room {room}").into()))
     }
 
     fn passage(&mut self, from: SocketId, room: &str, passage: Passage) -> Common {

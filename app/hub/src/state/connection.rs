@@ -85,6 +85,8 @@ pub(crate) struct Connection {
     pub(crate) held: bool,
     /// The peer sends nothing more.
     pub(crate) ended: bool,
+    /// It has gone, and its rooms and its kit know.
+    pub(crate) told: bool,
 }
 
 /// How long a kit may still work on what a peer said that has ended since.

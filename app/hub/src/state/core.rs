@@ -92,11 +92,13 @@ pub(crate) struct Core {
     pub(crate) dirty: VecDeque<u32>,
     /// Slots that no longer take part and whose rooms and kit do not know yet.
     pub(crate) departed: VecDeque<u32>,
+    /// How many of them this turn may still tell of.
+    pub(crate) departures_left: usize,
     pub(crate) closed: VecDeque<Closed>,
     /// Envelopes for each shard.
     pub(crate) outgoing: Vec<Vec<Envelope>>,
     pub(crate) outgoing_bytes: usize,
-    /// What waits in the mailboxes already, as the driver last said.
+    /// What waits in the fullest mailboxes, as the driver last said.
     pub(crate) relay_bytes: usize,
     pub(crate) waiting: Waiting,
     /// Unfinished messages, inflaters and leftovers of all connections.
@@ -228,7 +230,7 @@ impl Core {
         }
     }
 
-    /// Whether the mailboxes to other shards are half full: who fills them is then not read.
+    /// Whether mailboxes between shards are half full, these or others: who fills them is then not read.
     pub(crate) fn mailboxes_half_full(&self) -> bool {
         self.outgoing_bytes + self.relay_bytes >= MAILBOX_BYTES_MAX / 2
     }
@@ -244,13 +246,16 @@ impl Core {
             }
             Kind::Socket { to, message } => self.send(to, &message.as_outgoing()),
             Kind::Private { to, name, door, asker, reply, message } => {
-                let found = self.get(to).is_some_and(|there| there.door == door && there.gone.is_none());
-                let answer = if found {
-                    self.send(to, &message.as_outgoing());
-                    Answer::Ack((*b"{}").into())
-                } else {
-                    super::common::not_found(&name)
+                let is_there = |core: &Self| {
+                    core.get(to).is_some_and(|there| there.door == door && there.gone.is_none())
                 };
+                if is_there(self) {
+                    self.send(to, &message.as_outgoing());
+                }
+                // It may have been one message too many for a slow client.
+                let found = is_there(self);
+                let answer =
+                    if found { Answer::Ack((*b"{}").into()) } else { super::common::not_found(&name) };
                 if reply.is_some() || !found {
                     self.tell(asker.shard, Kind::Answer { to: asker, reply, answer });
                 }

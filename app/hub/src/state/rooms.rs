@@ -4,8 +4,17 @@ use super::core::Core;
 use crate::ids::SocketId;
 use crate::room::Membership;
 
-/// `join`s and `leave`s of one room that may be on their way to its place.
-const LEAVES_UNDER_WAY_MAX: u16 = 64;
+/// `leave`s of one room that may be on their way to its place.
+pub(crate) const LEAVES_UNDER_WAY_MAX: u16 = 64;
+
+/// Why a connection cannot ask to be out of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeaveRefused {
+    /// It is not in it.
+    NotIn,
+    /// Too many of its `leave`s are on their way.
+    TooMany,
+}
 
 impl Core {
     /// The room that the connection asked for last and has not left.
@@ -48,20 +57,19 @@ impl Core {
         Ok(())
     }
 
-    /// Notes that a connection asks to be out of a room; `false` where it is not in it.
-    pub(crate) fn unclaim_room(&mut self, socket: SocketId, room: &str) -> bool {
-        let Some(door) = self.get(socket).map(|connection| connection.door) else { return false };
-        let Some(index) = self.rooms.find(door, room) else { return false };
-        let Some(connection) = self.get_mut(socket) else { return false };
+    /// Notes that a connection asks to be out of a room.
+    pub(crate) fn unclaim_room(&mut self, socket: SocketId, room: &str) -> Result<(), LeaveRefused> {
+        let door = self.get(socket).map(|connection| connection.door).ok_or(LeaveRefused::NotIn)?;
+        let index = self.rooms.find(door, room).ok_or(LeaveRefused::NotIn)?;
+        let connection = self.get_mut(socket).ok_or(LeaveRefused::NotIn)?;
         let membership = connection.rooms.iter_mut().find(|membership| membership.room == index);
-        match membership {
-            Some(membership) if membership.wanted && membership.leaves < LEAVES_UNDER_WAY_MAX => {
-                membership.wanted = false;
-                membership.leaves += 1;
-                true
-            }
-            _ => false,
+        let membership = membership.filter(|membership| membership.wanted).ok_or(LeaveRefused::NotIn)?;
+        if membership.leaves >= LEAVES_UNDER_WAY_MAX {
+            return Err(LeaveRefused::TooMany);
         }
+        membership.wanted = false;
+        membership.leaves += 1;
+        Ok(())
     }
 
     /// The place has taken the connection in.

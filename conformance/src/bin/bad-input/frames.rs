@@ -150,6 +150,13 @@ pub(crate) async fn pings(flags: &Flags) -> Outcome<String> {
     trial.end(&format!("{sent} pings, {rate:.0} a second, each answered")).await
 }
 
+/// A whole compressed text message in one frame (RFC 7692 §7.2.1).
+pub(crate) fn compressed_text(text: &str) -> Outcome<Vec<u8>> {
+    let mut payload = unfinished_deflate(text.as_bytes())?;
+    payload.truncate(payload.len().saturating_sub(4));
+    Ok(client_frame(Opcode::Text, true, true, &payload))
+}
+
 /// Compressed as one raw deflate stream without its end, as a compressed message's first frame has it.
 pub(crate) fn unfinished_deflate(text: &[u8]) -> Outcome<Vec<u8>> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());

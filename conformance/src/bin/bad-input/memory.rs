@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fanfare_conformance::real::{Client, Flags, Outcome, Seen, client_frame, ensure, mebibytes};
 use fanfare_websocket::Opcode;
 
-use crate::frames::unfinished_deflate;
+use crate::frames::{compressed_text, unfinished_deflate};
 use crate::trial::{Trial, all};
 
 /// Resident memory beside the budget: code, tables, what the allocator keeps.
@@ -111,7 +111,7 @@ pub(crate) async fn stalled_inflaters(flags: &Flags) -> Outcome<String> {
     let part = unfinished_deflate(&b"half of a message ".repeat(200))?;
     let frame = Arc::new(client_frame(Opcode::Text, false, true, &part));
     let until = Instant::now() + Duration::from_secs(seconds);
-    let ends = all(count, move |number| {
+    let stalled = tokio::spawn(all(count, move |number| {
         let frame = Arc::clone(&frame);
         async move {
             let mut client = Client::connect_deflate(address, ["/echo", "/chat"][number % 2]).await?;
@@ -120,8 +120,19 @@ pub(crate) async fn stalled_inflaters(flags: &Flags) -> Outcome<String> {
             let over = client.until_over(until.saturating_duration_since(began)).await;
             Ok(over.ok().map(|(code, _)| (code, began.elapsed())))
         }
-    })
-    .await?;
+    }));
+    // A compressed message that arrives whole does not stand behind those that stall.
+    let mut honest = Client::connect_deflate(address, "/echo").await?;
+    let (mut echoes, mut worst) = (0, Duration::ZERO);
+    while Instant::now() + Duration::from_secs(1) < until {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let began = Instant::now();
+        honest.send_raw(&compressed_text("let me through")?).await?;
+        let echo = honest.next_within(Duration::from_secs(10)).await?;
+        ensure(echo == Seen::Text("let me through".to_owned()), || format!("{echo:?} instead of the echo"))?;
+        (echoes, worst) = (echoes + 1, worst.max(began.elapsed()));
+    }
+    let ends = stalled.await.map_err(|error| error.to_string())??;
     let closed: Vec<_> = ends.iter().flatten().collect();
     let first = closed.iter().map(|(_, after)| *after).min().unwrap_or_default();
     let wrong: Vec<_> = closed.iter().filter(|(code, _)| *code != Some(1008)).collect();
@@ -135,7 +146,7 @@ pub(crate) async fn stalled_inflaters(flags: &Flags) -> Outcome<String> {
     ensure(rise < BASE_BYTES, || format!("RSS rose by {}", mebibytes(rise)))?;
     trial.all_closed(Duration::from_secs(30)).await?;
     let note = format!(
-        "of {count}, {} were closed with 1008 in {seconds} s, the first after {first:.1?}; the others waited unread",
+        "of {count}, {} were closed with 1008 in {seconds} s, the first after {first:.1?}; the others waited unread; {echoes} whole compressed messages came back meanwhile, the slowest after {worst:.1?}",
         closed.len()
     );
     trial.end(&note).await

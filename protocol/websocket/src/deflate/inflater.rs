@@ -9,6 +9,10 @@ use crate::misbehaved::Misbehaved;
 /// What an inflater holds, its 32 KiB window and its tables (47,552 bytes measured); the sum that a memory budget counts.
 pub const INFLATER_BYTES: usize = 48 * 1024;
 
+/// Inflaters beside those of the pool, for messages that lie whole before the reader: their peer has nothing left to keep
+/// them waiting with.
+pub const EXPRESS_INFLATERS: usize = 8;
+
 /// Inflated output is checked and appended in pieces of this size.
 const SCRATCH_BYTES: usize = 16 * 1024;
 
@@ -40,7 +44,7 @@ pub struct InflaterPool {
 }
 
 impl InflaterPool {
-    /// At most `borrowed_max` inflaters are out at once. `context_budget_bytes` bounds the memory of connections that keep
+    /// At most `borrowed_max` inflaters are out at once, and [`EXPRESS_INFLATERS`] more for messages that have arrived whole. `context_budget_bytes` bounds the memory of connections that keep
     /// an inflater of their own because the peer takes over its context; 0 allows none.
     #[must_use]
     pub fn new(borrowed_max: usize, context_budget_bytes: usize) -> Self {
@@ -78,8 +82,15 @@ impl InflaterPool {
         self.contexts = self.contexts.saturating_sub(1);
     }
 
-    pub(crate) fn borrow(&mut self) -> Option<Inflater> {
-        if self.borrowed >= self.borrowed_max {
+    /// How many could be borrowed now, by messages that have arrived `whole` or by any.
+    #[must_use]
+    pub fn available(&self, whole: bool) -> usize {
+        let express = if whole { EXPRESS_INFLATERS } else { 0 };
+        (self.borrowed_max + express).saturating_sub(self.borrowed)
+    }
+
+    pub(crate) fn borrow(&mut self, whole: bool) -> Option<Inflater> {
+        if self.available(whole) == 0 {
             return None;
         }
         self.borrowed += 1;

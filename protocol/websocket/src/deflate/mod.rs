@@ -5,7 +5,7 @@ mod inflater;
 
 pub use deflater::{DEFLATER_BYTES, DeflateFailed, Deflater, Deflaters, write_stored};
 pub(crate) use inflater::{Drained, Inflater, Inflating, Scope};
-pub use inflater::{INFLATER_BYTES, InflaterPool};
+pub use inflater::{EXPRESS_INFLATERS, INFLATER_BYTES, InflaterPool};
 
 use crate::frame::Role;
 

@@ -82,9 +82,10 @@ impl Message {
         cx: &mut ReadContext<'_>,
     ) -> Result<(usize, Option<Read<'static>>), Misbehaved> {
         if let Compression::Waiting = self.compression {
+            let whole = frame.fin && frame.remaining <= input.len() as u64;
             let inflater =
-                if takeover { Some(context.take().unwrap_or_default()) } else { cx.inflaters.borrow() };
-            let Some(inflater) = inflater else { return Ok((0, Some(Read::NoInflater))) };
+                if takeover { Some(context.take().unwrap_or_default()) } else { cx.inflaters.borrow(whole) };
+            let Some(inflater) = inflater else { return Ok((0, Some(Read::NoInflater { whole }))) };
             self.compression = Compression::Inflating(Inflating::new(inflater));
         }
         let Compression::Inflating(inflating) = &mut self.compression else { return Ok((0, None)) };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::deflate::{DeflateOptions, Deflater};
+use crate::deflate::{DeflateOptions, Deflater, EXPRESS_INFLATERS};
 use crate::frame::write_frame;
 
 const MASK: Option<[u8; 4]> = Some([0x12, 0x34, 0x56, 0x78]);
@@ -26,7 +26,7 @@ fn events(reader: &mut Reader, input: &[u8], size: usize, limit: usize) -> Vec<R
         while at < piece.len() {
             match reader.read(&mut piece[at..], &mut cx) {
                 Ok((taken, read)) => {
-                    assert!(read != Read::NoInflater, "the pool's one inflater is still out");
+                    assert!(!matches!(read, Read::NoInflater { .. }), "the pool's one inflater is still out");
                     if read != Read::NeedMore {
                         events.push(Ok(format!("{read:?}").replace("Owned", "Borrowed")));
                     }
@@ -133,13 +133,22 @@ fn a_bomb_is_refused_while_inflating() {
     assert!(reader.held_bytes() <= 2 * LIMIT + INFLATER_BYTES + 1024);
 }
 
+fn many_bytes(count: u32) -> Vec<u8> {
+    (0..count).map(|number| (number % 251) as u8).collect()
+}
+
+/// One masked binary frame.
+fn compressed(payload: &[u8]) -> Vec<u8> {
+    let (mut compressed, mut wire) = (Vec::new(), Vec::new());
+    Deflater::new(15).deflate(payload, &mut compressed).unwrap();
+    write_frame(&mut wire, Opcode::Binary, true, true, &compressed, MASK);
+    wire
+}
+
 #[test]
 fn the_budget_of_a_turn_yields_and_the_rest_is_read_later() {
-    let payload: Vec<u8> = (0..100_000_u32).map(|number| (number % 251) as u8).collect();
-    let mut compressed = Vec::new();
-    Deflater::new(15).deflate(&payload, &mut compressed).unwrap();
-    let mut wire = Vec::new();
-    write_frame(&mut wire, Opcode::Binary, true, true, &compressed, MASK);
+    let payload = many_bytes(100_000);
+    let mut wire = compressed(&payload);
     let mut pool = InflaterPool::new(1, 0);
     let mut reader = Reader::new(Role::Server, Some(&DEFLATE));
     let (mut at, mut yields) = (0, 0);
@@ -168,13 +177,47 @@ fn without_an_inflater_the_connection_waits() {
     let mut hello = [0xC1, 0x07, 0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00];
     let mut again = hello;
     assert_eq!(first.read(&mut hello[..4], &mut cx(&mut pool)), Ok((4, Read::NeedMore)));
-    let (taken, read) = second.read(&mut again, &mut cx(&mut pool)).unwrap();
-    assert_eq!((taken, read), (2, Read::NoInflater));
+    let (taken, read) = second.read(&mut again[..6], &mut cx(&mut pool)).unwrap();
+    assert_eq!((taken, read), (2, Read::NoInflater { whole: false }));
     first.release(&mut pool);
     assert_eq!(pool.borrowed(), 0);
     let read = second.read(&mut again[2..], &mut cx(&mut pool));
     assert_eq!(read, Ok((7, Read::Text(Text::Owned("Hello".into())))));
     assert_eq!(pool.borrowed(), 0);
+}
+
+#[test]
+fn a_whole_message_does_not_wait_for_those_that_have_stalled() {
+    let mut pool = InflaterPool::new(1, 0);
+    let hello = [0xC1, 0x07, 0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00];
+    let mut stalled = Reader::new(Role::Client, Some(&DEFLATE));
+    assert_eq!(stalled.read(&mut { hello }[..4], &mut cx(&mut pool)), Ok((4, Read::NeedMore)));
+    let mut honest = Reader::new(Role::Client, Some(&DEFLATE));
+    for _ in 0..2 * EXPRESS_INFLATERS {
+        let mut hello = hello;
+        let read = honest.read(&mut hello, &mut cx(&mut pool));
+        assert_eq!(read, Ok((9, Read::Text(Text::Owned("Hello".into())))));
+    }
+    // Whole ones that take many turns are bounded as well.
+    let mut long = compressed(&many_bytes(100_000));
+    let mut readers: Vec<_> =
+        (0..=EXPRESS_INFLATERS).map(|_| Reader::new(Role::Server, Some(&DEFLATE))).collect();
+    for (number, reader) in readers.iter_mut().enumerate() {
+        let mut cx = ReadContext { inflate_budget_bytes: 1_000, ..cx(&mut pool) };
+        let mut wire = long.clone();
+        let (_, read) = reader.read(&mut wire, &mut cx).unwrap();
+        let expected =
+            if number < EXPRESS_INFLATERS { Read::Yield } else { Read::NoInflater { whole: true } };
+        assert_eq!(read, expected, "reader {number}");
+    }
+    let last = long.len() - 1;
+    let mut part = Reader::new(Role::Server, Some(&DEFLATE));
+    let (_, read) = part.read(&mut long[..last], &mut cx(&mut pool)).unwrap();
+    assert_eq!(read, Read::NoInflater { whole: false });
+    for reader in readers.into_iter().chain([stalled, honest, part]) {
+        reader.release(&mut pool);
+    }
+    assert_eq!((pool.borrowed(), pool.available(false)), (0, 1));
 }
 
 #[test]
