@@ -3,6 +3,7 @@
 mod architecture;
 mod dependencies;
 mod imports;
+mod links;
 mod modules;
 mod pages;
 mod sources;
@@ -48,6 +49,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("no forbidden words", words::none_forbidden),
     ("user text is never HTML", pages::no_html),
     ("ARCHITECTURE.md tells the truth", architecture::true_way),
+    ("links lead somewhere", links::lead_somewhere),
 ];
 
 /// Runs every check and prints what it found; true if nothing.
