@@ -48,6 +48,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("one version of each dependency", dependencies::one_version),
     ("no forbidden words", words::none_forbidden),
     ("user text is never HTML", pages::no_html),
+    ("pages begin alike", pages::same_beginning),
     ("ARCHITECTURE.md tells the truth", architecture::true_way),
     ("links lead somewhere", links::lead_somewhere),
 ];
