@@ -57,6 +57,7 @@ impl Place for Presses {
 #[expect(clippy::print_stdout, reason = "an example says where it listens")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), ServeError> {
-    println!("listening on ws://127.0.0.1:3000/button");
-    Server::bind("127.0.0.1:3000").serve(App::new().mount("/button", Button)).await
+    let running = Server::bind("127.0.0.1:3000").start(App::new().mount("/button", Button))?;
+    println!("listening on ws://{}/button", running.address());
+    running.wait().await
 }
