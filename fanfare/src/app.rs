@@ -33,7 +33,13 @@ impl App {
         Self::default()
     }
 
-    /// Mounts a kit at a path, such as `/chat`. Each shard gets a clone of it.
+    /// Mounts a kit at a path, such as `/chat`.
+    ///
+    /// Each shard is a thread with a clone of the kit, taken on that thread: hence `Clone + Send + Sync`. A clone sees the
+    /// connections of its shard; what a kit counts or orders for all of them is the affair of its
+    /// [`Place`](crate::hub::Place), which has no such bounds.
+    ///
+    /// A path begins with `/` and is mounted once; a [`Server`](crate::Server) refuses to start with anything else.
     #[must_use]
     pub fn mount<K: Kit + Clone + Send + Sync>(self, path: &str, kit: K) -> Self {
         let rules = kit.rules();

@@ -2,8 +2,8 @@
 
 mod install;
 mod report;
+mod suite;
 
-use std::fs::File;
 use std::io::{Error, ErrorKind, Result};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 pub(crate) use report::{Report, summary};
+use suite::Suite;
 
 /// What the suite has in all.
 pub(crate) const CASES_IN_ALL: usize = 517;
@@ -98,7 +99,7 @@ pub(crate) fn run_blocking_peer(root: &Path, all: bool) -> Result<Vec<Report>> {
 /// 13; with `all` everything. Without compression, sections 12 and 13 have nothing to judge and are left out.
 pub(crate) fn run(root: &Path, all: bool, peers: &Peers<'_>) -> Result<Vec<Report>> {
     let cache = target_folder(root).join("autobahn");
-    let wstest = install::wstest(&cache)?;
+    let suite = Suite::find(&cache)?;
     let jobs = jobs(all, peers.client.is_some());
     let queue = Mutex::new(jobs.into_iter().enumerate().collect::<Vec<_>>());
     let done = Mutex::new(Vec::new());
@@ -109,7 +110,7 @@ pub(crate) fn run(root: &Path, all: bool, peers: &Peers<'_>) -> Result<Vec<Repor
                 loop {
                     let next = queue.lock().ok().and_then(|mut queue| queue.pop());
                     let Some((number, job)) = next else { return };
-                    let report = run_job(&wstest, &cache.join(format!("run-{number}")), &job, peers);
+                    let report = run_job(&suite, &cache.join(format!("run-{number}")), &job, peers);
                     if let Ok(mut done) = done.lock() {
                         done.push((number, report));
                     }
@@ -157,15 +158,14 @@ fn jobs(all: bool, client: bool) -> Vec<Job> {
     jobs
 }
 
-fn run_job(wstest: &Path, folder: &Path, job: &Job, peers: &Peers<'_>) -> Result<Report> {
+fn run_job(suite: &Suite, folder: &Path, job: &Job, peers: &Peers<'_>) -> Result<Report> {
     if folder.exists() {
         std::fs::remove_dir_all(folder)?;
     }
     std::fs::create_dir_all(folder)?;
     let port = free_port()?;
-    let mut suite = Command::new(wstest);
-    suite.current_dir(folder).args(["--spec", "spec.json", "--mode"]);
-    suite.stdout(File::create(folder.join("suite.log"))?).stderr(Stdio::null());
+    let name = format!("fanfare-autobahn-{}-{port}", std::process::id());
+    let mut wstest = suite.command(folder, &name)?;
     match job.judged {
         Judged::Server => {
             let url = format!("ws://127.0.0.1:{port}{}", peers.server_path);
@@ -174,15 +174,17 @@ fn run_job(wstest: &Path, folder: &Path, job: &Job, peers: &Peers<'_>) -> Result
                 &format!("\"servers\": [{{\"agent\": \"{AGENT}\", \"url\": \"{url}\"}}]"),
                 job,
             )?;
-            let _server = Running::start((peers.server)(port, job.deflate), port)?;
-            finish(suite.arg("fuzzingclient"))?;
+            let mut server = (peers.server)(port, job.deflate);
+            server.stdout(Stdio::null());
+            let _server = Running::start(server, None, port)?;
+            finish(wstest.arg("fuzzingclient"))?;
         }
         Judged::Client => {
             let url = format!("ws://127.0.0.1:{port}");
             write_spec(folder, &format!("\"url\": \"{url}\""), job)?;
             // Without this every fuzzing server wants port 8080 for its pages.
-            suite.args(["fuzzingserver", "--webport", "0"]);
-            let _suite = Running::start(suite, port)?;
+            wstest.args(["fuzzingserver", "--webport", "0"]);
+            let _suite = Running::start(wstest, suite.end(&name), port)?;
             let client = peers.client.ok_or_else(|| Error::other("there is no client to judge"))?;
             finish(client(&url, job.deflate).stdout(Stdio::null()))?;
         }
@@ -204,15 +206,19 @@ fn finish(command: &mut Command) -> Result<()> {
 }
 
 /// A child that listens; it ends with this value.
-struct Running(Child);
+struct Running {
+    child: Child,
+    /// Ends what the child has started and leaves behind.
+    end: Option<Command>,
+}
 
 impl Running {
-    fn start(mut command: Command, port: u16) -> Result<Self> {
-        let mut child = Self(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?);
+    fn start(mut command: Command, end: Option<Command>, port: u16) -> Result<Self> {
+        let mut running = Self { child: command.stdin(Stdio::null()).spawn()?, end };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let deadline = Instant::now() + START_WAIT;
         while TcpStream::connect(address).is_err() {
-            if let Some(status) = child.0.try_wait()? {
+            if let Some(status) = running.child.try_wait()? {
                 return Err(Error::other(format!("{command:?} ended with {status} before it listened")));
             }
             if Instant::now() > deadline {
@@ -223,15 +229,18 @@ impl Running {
             }
             std::thread::park_timeout(START_LOOK);
         }
-        Ok(child)
+        Ok(running)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended by itself, which is as good.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if let Some(end) = &mut self.end {
+            let _ = end.status();
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -240,5 +249,7 @@ fn free_port() -> Result<u16> {
 }
 
 fn target_folder(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    // What a container is given of it is named by its whole path.
+    std::path::absolute(&folder).unwrap_or(folder)
 }

@@ -28,6 +28,6 @@ pub use links::{Links, READ_BUFFER_BYTES, Readiness, Token, Transport};
 pub use shard::{Door, Shard, ShardSetup};
 pub use state::{Arrival, Closed, Counters, Gone, Now, Reading};
 
-pub use fanfare_session::native::ErrorCode;
+pub use fanfare_session::native::{ErrorCode, Request};
 pub use fanfare_session::websocket::{CloseCode, DeflateParameters, Payload, Text};
 pub use fanfare_session::{Heartbeat, Share};

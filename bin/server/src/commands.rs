@@ -27,69 +27,95 @@ pub(crate) fn run(
     let environment = config::from_environment(environment);
     match matches.subcommand() {
         Some(("config", of)) => match of.subcommand() {
-            Some(("check", check)) => check_file(&path(check), out)?,
-            Some(("write", write)) => write_file(write.get_one::<PathBuf>("FILE"), out)?,
-            _ => write!(out, "{}", effective(of, environment)?)?,
+            Some(("check", check)) => {
+                without_settings("config check", &[&matches, of])?;
+                check_file(&path(check), out)?;
+            }
+            Some(("write", write)) => {
+                without_settings("config write", &[&matches, of])?;
+                write_file(write.get_one::<PathBuf>("FILE"), out)?;
+            }
+            _ => write!(out, "{}", effective(&[&matches, of], environment)?)?,
         },
-        Some(("manual", _)) => write!(out, "{}", config::manual())?,
-        Some((_, of)) => start(of, environment)?,
-        None => start(&matches, environment)?,
+        Some(("manual", _)) => {
+            without_settings("manual", &[&matches])?;
+            write!(out, "{}", config::manual())?;
+        }
+        Some((_, of)) => start(&[&matches, of], environment)?,
+        None => start(&[&matches], environment)?,
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn command() -> Command {
-    let file = |required: bool| {
-        Arg::new("FILE")
-            .required(required)
-            .value_parser(clap::value_parser!(PathBuf))
-            .help("A configuration file")
-    };
+    let file = |help: &'static str| Arg::new("FILE").value_parser(clap::value_parser!(PathBuf)).help(help);
     Command::new("fanfare")
         .version(env!("CARGO_PKG_VERSION"))
         .about("One call, every listener: a real-time server.")
         .after_help("Every setting is also an environment variable (--port is FANFARE_PORT) and a key of the file.\nfanfare manual tells all of them.")
-        .arg(
-            Arg::new(config::CONFIG_FLAG)
-                .long(config::CONFIG_FLAG)
-                .value_name("FILE")
-                .value_parser(clap::value_parser!(PathBuf))
-                .global(true)
-                .help(format!("Read settings from this file [environment: {CONFIG_ENVIRONMENT}]")),
-        )
-        .args(config::flags())
-        .subcommand(Command::new("serve").about("Serve (what `fanfare` alone does, too)"))
+        .args(settings())
+        .subcommand(Command::new("serve").about("Serve (what `fanfare` alone does, too)").args(settings()))
         .subcommand(
             Command::new("config")
-                .about("Print the effective configuration, and where each value comes from")
-                .subcommand(Command::new("check").about("Say whether a file is right").arg(file(true)))
+                .about("Print the value of every setting, and where it comes from; or check or write a file")
+                .args(settings())
+                .subcommand(
+                    Command::new("check")
+                        .about("Say everything that is wrong in a configuration file; nothing is served")
+                        .arg(file("The file; the exit code is 2 if anything is wrong in it").required(true)),
+                )
                 .subcommand(
                     Command::new("write")
-                        .about("Write a commented file with every default, to FILE or standard output")
-                        .arg(file(false)),
+                        .about("Write a configuration file to begin with: every setting explained, and commented out")
+                        .arg(file("Where to write it, never over a file that is there [default: standard output]")),
                 ),
         )
         .subcommand(Command::new("manual").about("Print the manual, as Markdown"))
+}
+
+/// What a command that makes use of the settings takes.
+fn settings() -> impl Iterator<Item = Arg> {
+    let file = Arg::new(config::CONFIG_FLAG)
+        .long(config::CONFIG_FLAG)
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(OsString))
+        .help(format!("Read settings from this file [environment: {CONFIG_ENVIRONMENT}]"));
+    std::iter::once(file).chain(config::flags())
+}
+
+/// What would be ignored is refused.
+fn without_settings(command: &str, levels: &[&ArgMatches]) -> anyhow::Result<()> {
+    if levels.iter().any(|level| level.args_present()) {
+        bail!("`fanfare {command}` takes no settings: leave out the flags before it");
+    }
+    Ok(())
 }
 
 fn path(matches: &ArgMatches) -> PathBuf {
     matches.get_one::<PathBuf>("FILE").cloned().unwrap_or_default()
 }
 
-fn effective(matches: &ArgMatches, environment: config::Environment) -> anyhow::Result<Effective> {
-    let file = matches.get_one::<PathBuf>(config::CONFIG_FLAG).cloned().or_else(|| environment.file.clone());
+/// What counts in the end; `levels` are a command and those around it, outermost first.
+fn effective(levels: &[&ArgMatches], environment: config::Environment) -> anyhow::Result<Effective> {
+    let flag = levels.iter().rev().find_map(|level| level.get_one::<OsString>(config::CONFIG_FLAG));
+    if flag.is_some_and(|file| file.is_empty()) {
+        bail!(
+            "flag --{}: its value is empty: expected the path of a configuration file",
+            config::CONFIG_FLAG
+        );
+    }
     let mut given = Given::default();
-    if let Some(file) = file {
+    if let Some(file) = flag.map(PathBuf::from).or_else(|| environment.file.clone()) {
         given.add_file(&file)?;
     }
     given.add_environment(environment);
-    given.add_flags(matches);
+    given.add_flags(levels);
     given.resolve()
 }
 
-fn start(matches: &ArgMatches, environment: config::Environment) -> anyhow::Result<()> {
-    let settings = effective(matches, environment)?.settings();
+fn start(levels: &[&ArgMatches], environment: config::Environment) -> anyhow::Result<()> {
+    let settings = effective(levels, environment)?.settings();
     log::start(&settings)?;
     serve::run(&settings)
 }

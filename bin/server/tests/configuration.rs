@@ -77,7 +77,55 @@ fn what_is_written_is_right_and_never_over_something() {
     assert!(said(&fanfare(&["config", "check", name], &[])).contains("is right"));
     assert!(complained(&fanfare(&["config", "write", name], &[])).contains("is there already"));
     fs::remove_file(path).unwrap();
-    assert!(said(&fanfare(&["config", "write"], &[])).contains("#port = 8080"));
+}
+
+/// A file travels: nothing in it may be this machine's.
+#[test]
+fn what_is_written_is_the_same_on_every_machine() {
+    let text = said(&fanfare(&["config", "write"], &[]));
+    for line in [
+        "#port = 8080",
+        "# Default: one for each core. An example:\n#shards = 4",
+        "# Default: a quarter of memory. An example:\n#memory_budget = \"2 GiB\"",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(text.lines().all(|line| line.is_empty() || line.starts_with(['#', '['])), "{text}");
+}
+
+#[test]
+fn an_empty_value_is_told_with_its_setting_and_what_is_expected() {
+    for (name, key, expected) in [
+        ("FANFARE_PORT", "`port`", "a whole number from 0 to 65535"),
+        ("FANFARE_HOST", "`host`", "an address such as"),
+        ("FANFARE_LOG", "`log`", "a level"),
+        ("FANFARE_MEMORY_BUDGET", "`limits.memory_budget`", "a number of bytes"),
+        ("FANFARE_CONFIG", "", "the path of a configuration file"),
+    ] {
+        let flag = format!("--{}", name.trim_start_matches("FANFARE_").to_lowercase().replace('_', "-"));
+        let by_environment = complained(&fanfare(&["config"], &[(name, "")]));
+        let by_flag = complained(&fanfare(&["config", &flag, ""], &[]));
+        for (text, source) in
+            [(by_environment, format!("environment {name}")), (by_flag, format!("flag {flag}"))]
+        {
+            for part in [&source, key, "is empty", expected] {
+                assert!(text.contains(part), "{part} is not in\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_stand_before_or_after_the_command_and_only_where_they_count() {
+    for arguments in [["--port", "3", "config"], ["config", "--port", "3"]] {
+        assert!(said(&fanfare(&arguments, &[])).contains("port = 3 "), "{arguments:?}");
+    }
+    let both = said(&fanfare(&["--port", "3", "config", "--port", "4"], &[]));
+    assert!(both.contains("port = 4 "), "{both}");
+    let text = complained(&fanfare(&["--port", "3", "config", "write"], &[]));
+    assert!(text.contains("`fanfare config write` takes no settings"), "{text}");
+    let text = complained(&fanfare(&["manual", "--port", "3"], &[]));
+    assert!(text.contains("unexpected argument '--port'"), "{text}");
 }
 
 #[test]
@@ -131,6 +179,15 @@ fn manual_and_help_tell_the_same_settings() {
     for flag in ["--host", "--port", "--shards", "--memory-budget", "--heartbeat-interval-ms", "--log-format"]
     {
         assert!(manual.contains(flag) && help.contains(flag), "{flag}");
+    }
+    for (command, about) in [
+        (&["config", "--help"][..], "Print the value of every setting, and where it comes from"),
+        (&["config", "check", "--help"], "Say everything that is wrong in a configuration file"),
+        (&["config", "write", "--help"], "Write a configuration file to begin with"),
+    ] {
+        let help = said(&fanfare(command, &[]));
+        assert!(help.starts_with(about), "{help}");
+        assert_eq!(help.contains("--port"), command.len() == 2, "only what a command takes is shown: {help}");
     }
     assert!(said(&fanfare(&["--version"], &[])).starts_with("fanfare 0."));
 }

@@ -108,7 +108,7 @@ impl Front {
     fn answer(&self, entrance: &Rc<Entrance>, request: Request<Incoming>, peer: IpAddr) -> Answer {
         let path = request.uri().path();
         if wants_upgrade(&request) {
-            return match self.doors.iter().position(|door| door == path) {
+            return match self.doors.iter().position(|door| is_same(door, path)) {
                 Some(door) => self.upgrade(entrance, request, door, peer),
                 None => {
                     let doors = self.doors.join(", ");
@@ -119,7 +119,7 @@ impl Front {
                 }
             };
         }
-        match path {
+        match trimmed(path) {
             "/health/live" => text(StatusCode::OK, "live\n"),
             "/health/ready" if self.ready.load(Ordering::Acquire) => text(StatusCode::OK, "ready\n"),
             "/health/ready" => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
@@ -193,6 +193,15 @@ impl Front {
         let deflate = self.compression.then(DeflateOptions::default);
         accept(&asked, &HandshakeOptions { subprotocols: &[SUBPROTOCOL], deflate })
     }
+}
+
+/// Whether two paths lead to one door: a `/` at the end makes no other of it.
+pub(crate) fn is_same(path: &str, other: &str) -> bool {
+    trimmed(path) == trimmed(other)
+}
+
+fn trimmed(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
 }
 
 /// Takes the socket back from hyper and leaves it at the core loop's entrance.

@@ -15,7 +15,7 @@ use tokio::task::LocalSet;
 
 use crate::admission::{Admission, ConnectionLimits};
 use crate::core_loop::{Clock, CoreLoop, Entrance, WAKER};
-use crate::http::{Front, Pages, serve};
+use crate::http::{Front, Pages, is_same, serve};
 use crate::listen::listeners;
 use crate::mailbox::{Mail, Mailboxes, Remote};
 
@@ -28,7 +28,7 @@ const HANDSHAKES_MAX: usize = 4_096;
 /// A door: its path, and how each shard makes the kit behind it.
 #[derive(Clone)]
 pub struct DoorSpec {
-    /// The path, such as `/chat`.
+    /// The path, such as `/chat`; `/chat/` is the same.
     pub path: String,
     /// Makes the kit for one shard.
     pub make: Arc<dyn Fn(&Remote) -> Door + Send + Sync>,
@@ -272,7 +272,7 @@ fn check_doors(doors: &[DoorSpec]) -> Result<(), StartError> {
     for (number, door) in doors.iter().enumerate() {
         let wrong = if !door.path.starts_with('/') {
             "a path begins with /"
-        } else if doors[..number].iter().any(|other| other.path == door.path) {
+        } else if doors[..number].iter().any(|other| is_same(&other.path, &door.path)) {
             "there are two of this path"
         } else if number > usize::from(u8::MAX) {
             "there may be 256 doors"

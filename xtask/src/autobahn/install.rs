@@ -69,8 +69,9 @@ fn python_2_7() -> Result<PathBuf> {
     }
     let python = PathBuf::from("python2.7");
     match Command::new(&python).arg("--version").output() {
-        Ok(_) => Ok(python),
-        Err(_) => Err(Error::new(
+        // pyenv leaves a program of this name that only says where there is one.
+        Ok(output) if output.status.success() => Ok(python),
+        _ => Err(Error::new(
             ErrorKind::Unsupported,
             "Autobahn needs Python 2.7: `pyenv install 2.7.18` brings it",
         )),

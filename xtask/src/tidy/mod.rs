@@ -3,6 +3,7 @@
 mod architecture;
 mod dependencies;
 mod imports;
+mod links;
 mod modules;
 mod pages;
 mod sources;
@@ -47,7 +48,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("one version of each dependency", dependencies::one_version),
     ("no forbidden words", words::none_forbidden),
     ("user text is never HTML", pages::no_html),
+    ("pages begin alike", pages::same_beginning),
     ("ARCHITECTURE.md tells the truth", architecture::true_way),
+    ("links lead somewhere", links::lead_somewhere),
 ];
 
 /// Runs every check and prints what it found; true if nothing.

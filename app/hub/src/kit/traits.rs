@@ -24,6 +24,10 @@ pub enum Message<'a> {
 ///
 /// Everything answers at once and asks for effects through the context. A panic costs the message that caused it an
 /// `internal`, and nobody else anything.
+///
+/// A [`Door`](crate::Door) takes any kit. A server makes one for each of its shards, from a clone: to be mounted in an app
+/// a kit is `Clone + Send + Sync` too. What it keeps is then kept for each shard by itself; what all must agree on belongs
+/// to a [`Place`].
 pub trait Kit: 'static {
     /// The half that lives where its room's name hashes to.
     type Place: Place;
@@ -56,6 +60,8 @@ pub trait Kit: 'static {
 }
 
 /// One room's half of a kit: what needs order, presence or a number. It exists while somebody is in the room.
+///
+/// It never leaves the shard that made it, so it need be neither `Send` nor `Sync`; only its letters travel.
 pub trait Place: 'static {
     /// What edges send it. It may cross threads, and one day nodes.
     type Letter: Send + 'static;

@@ -23,22 +23,36 @@ pub(super) struct Group {
 /// The value of a setting that nobody gave.
 pub(super) enum Default {
     Fixed(&'static str),
-    /// What it depends on, in words, and how it is found.
-    Computed(&'static str, fn() -> String),
+    /// What depends on the machine.
+    Computed {
+        /// What it depends on, in words.
+        words: &'static str,
+        find: fn() -> String,
+        /// What a file may say instead; not this machine's value, since a file travels.
+        example: &'static str,
+    },
 }
 
 impl Default {
     pub(super) fn value(&self) -> String {
         match self {
             Self::Fixed(value) => (*value).to_owned(),
-            Self::Computed(_, find) => find(),
+            Self::Computed { find, .. } => find(),
         }
     }
 
     pub(super) fn words(&self) -> &'static str {
         match self {
             Self::Fixed(value) => value,
-            Self::Computed(words, _) => words,
+            Self::Computed { words, .. } => words,
+        }
+    }
+
+    /// What a line of the commented file says: the same on every machine.
+    pub(super) fn written(&self) -> &'static str {
+        match self {
+            Self::Fixed(value) => value,
+            Self::Computed { example, .. } => example,
         }
     }
 }

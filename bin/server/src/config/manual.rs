@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::definition::Definition;
+use super::definition::{Default, Definition};
 use super::settings::DEFINITIONS;
 
 const INTRODUCTION: &str = "\
@@ -11,9 +11,9 @@ const INTRODUCTION: &str = "\
 One call, every listener: a real-time server.
 
     fanfare [serve]              serve
-    fanfare config               print the effective configuration, and where each value comes from
-    fanfare config check FILE    say whether a file is right
-    fanfare config write [FILE]  write a commented file with every default
+    fanfare config               print the value of every setting, and where it comes from
+    fanfare config check FILE    say everything that is wrong in a file; code 2 if anything is
+    fanfare config write [FILE]  write a file to begin with: every setting explained, and commented out
     fanfare manual               this text
 
 A setting can be given as a flag, as an environment variable, or in a file (`--config FILE`, or FANFARE_CONFIG).
@@ -51,7 +51,8 @@ pub(crate) fn manual() -> String {
 /// A file with every setting as a comment: what is not changed follows the defaults of later versions.
 pub(crate) fn commented_file() -> String {
     let mut text =
-        "# Configuration of fanfare. Each line shows the default: take the # away from those that you change.\n".to_owned();
+        "# Configuration of fanfare. Each line shows the default, or an example where the default depends on the machine:\n\
+         # take the # away from those that you change.\n".to_owned();
     let mut heading = "";
     let mut table = "";
     for definition in DEFINITIONS {
@@ -63,19 +64,19 @@ pub(crate) fn commented_file() -> String {
             table = definition.group.table;
             let _ = writeln!(text, "[{table}]");
         }
-        let _ =
-            write!(text, "\n{}#{} = {}\n", comment(definition), definition.name, default_in_file(definition));
+        let _ = write!(text, "\n{}#{} = {}\n", comment(definition), definition.name, in_file(definition));
     }
     text
 }
 
 fn comment(definition: &Definition) -> String {
     let help = definition.help.replace(". ", ".\n# ");
-    format!("# {help}\n# Default: {}.\n", definition.default.words())
+    let example = if matches!(definition.default, Default::Computed { .. }) { " An example:" } else { "" };
+    format!("# {help}\n# Default: {}.{example}\n", definition.default.words())
 }
 
-fn default_in_file(definition: &Definition) -> String {
-    definition.kind.read(&definition.default.value()).map(|value| value.in_file()).unwrap_or_default()
+fn in_file(definition: &Definition) -> String {
+    definition.kind.read(definition.default.written()).map(|value| value.in_file()).unwrap_or_default()
 }
 
 #[cfg(test)]

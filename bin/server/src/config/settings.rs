@@ -54,7 +54,7 @@ settings! {
         /// The port to listen on. 0 picks a free one and prints it.
         port: u16 = Fixed("8080"), Kind::Number { least: 0, most: 65_535 };
         /// How many shards serve connections. Each is one thread with its own loop; more than cores gains nothing.
-        shards: u64 = Computed("one for each core", cores), Kind::Number { least: 1, most: 1024 };
+        shards: u64 = Computed { words: "one for each core", find: cores, example: "4" }, Kind::Number { least: 1, most: 1024 };
         /// How long a stop may take, in seconds. Clients are told to reconnect, spread over this time; what was accepted is delivered.
         drain_seconds: u64 = Fixed("30"), Kind::Number { least: 0, most: 3600 };
     }
@@ -72,7 +72,7 @@ settings! {
     }
     LIMITS {
         /// Memory for everything that waits: unfinished messages, inflaters, out-queues, kept sessions. Past 80 % the largest holders are not read, past 100 % the largest is closed (1013).
-        memory_budget: u64 = Computed("a quarter of memory", quarter_of_memory), Kind::Bytes { least: 16 * MIB, most: 1 << 50 };
+        memory_budget: u64 = Computed { words: "a quarter of memory", find: quarter_of_memory, example: "2 GiB" }, Kind::Bytes { least: 16 * MIB, most: 1 << 50 };
         /// The largest message of a door with JSON messages, after inflating. A larger one closes the connection (1009).
         message_limit: u64 = Fixed("1 MiB"), Kind::Bytes { least: KIB, most: 4 * GIB };
         /// The largest binary message: files, and the doors that carry bytes. A larger one closes the connection (1009).

@@ -63,7 +63,11 @@ pub(crate) fn from_environment(variables: impl Iterator<Item = (OsString, OsStri
     let mut environment = Environment::default();
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
-        if name == CONFIG_ENVIRONMENT {
+        if name == CONFIG_ENVIRONMENT && value.is_empty() {
+            environment.problems.push(format!(
+                "environment {name}: its value is empty: expected the path of a configuration file; leave it out to do without"
+            ));
+        } else if name == CONFIG_ENVIRONMENT {
             environment.file = Some(value.into());
         } else if let Some(definition) = DEFINITIONS.iter().find(|one| one.environment() == name) {
             let text = value.to_string_lossy().into_owned();
@@ -90,7 +94,6 @@ pub(crate) fn flags() -> impl Iterator<Item = Arg> {
             .help(format!("{} [default: {}]", definition.short_help(), definition.default.words()))
             .help_heading(definition.group.heading)
             .allow_hyphen_values(true)
-            .global(true)
     })
 }
 
@@ -114,9 +117,10 @@ impl Given {
         self.problems.extend(environment.problems);
     }
 
-    pub(crate) fn add_flags(&mut self, matches: &ArgMatches) {
+    /// The flags of a command and of those around it, innermost last: it wins.
+    pub(crate) fn add_flags(&mut self, levels: &[&ArgMatches]) {
         for definition in DEFINITIONS {
-            if let Some(text) = matches.get_one::<String>(definition.name) {
+            for text in levels.iter().filter_map(|level| level.get_one::<String>(definition.name)) {
                 let source = Source::Flag(definition.flag());
                 self.raw.push(Raw { definition, text: text.clone(), source });
             }
@@ -157,6 +161,12 @@ impl Given {
 fn wrong(raw: &Raw) -> String {
     let Raw { definition, text, source } = raw;
     let expected = definition.kind.expected();
+    if text.trim().is_empty() {
+        let key = definition.key();
+        return format!(
+            "{source}: the value of `{key}` is empty: expected {expected}; leave it out for the default"
+        );
+    }
     let kubernetes = if text.starts_with("tcp://") {
         " (Kubernetes sets this for a service named fanfare: set enableServiceLinks: false in the pod)"
     } else {
@@ -217,7 +227,7 @@ mod tests {
         let command = clap::Command::new("fanfare").args(flags());
         let mut given = Given::default();
         given.add_environment(environment(variables));
-        given.add_flags(&command.try_get_matches_from([&["fanfare"], arguments].concat())?);
+        given.add_flags(&[&command.try_get_matches_from([&["fanfare"], arguments].concat())?]);
         given.resolve()
     }
 

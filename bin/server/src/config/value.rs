@@ -88,9 +88,13 @@ impl Kind {
 }
 
 /// A word that stands alone is a level; `tracing` itself would take any other for the name of a part, and log nothing else.
+/// It would also take nothing at all for a level.
 fn is_filter(text: &str) -> bool {
-    let alone = |word: &str| word.contains('=') || word.trim().parse::<LevelFilter>().is_ok();
-    text.split(',').all(alone) && text.parse::<Targets>().is_ok()
+    let whole = |word: &str| {
+        let level = word.rsplit_once('=').map_or(word, |(_, level)| level).trim();
+        !level.is_empty() && (word.contains('=') || level.parse::<LevelFilter>().is_ok())
+    };
+    text.split(',').all(whole) && text.parse::<Targets>().is_ok()
 }
 
 impl Value {
@@ -226,6 +230,8 @@ mod tests {
         assert_eq!(Kind::Switch.read("maybe"), None);
         assert!(Kind::Choice(&["auto", "json"]).read("xml").is_none());
         assert!(Kind::Filter.read("info,fanfare_driver=debug").is_some());
-        assert!(Kind::Filter.read("fanfare=loud").is_none());
+        for text in ["", " ", "info,", "fanfare=", "fanfare=loud"] {
+            assert!(Kind::Filter.read(text).is_none(), "{text}");
+        }
     }
 }
