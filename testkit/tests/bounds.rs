@@ -152,3 +152,36 @@ fn mail_for_another_shard_comes_in_pieces() {
         assert_eq!(joined, 120);
     }
 }
+
+#[test]
+fn rooms_take_at_most_half_of_the_memory_budget() {
+    let limits = Limits { memory_budget_bytes: 1 << 20, ..Limits::default() };
+    let mut house = chat(1, &limits);
+    let (ann, _) = guest(&mut house, 0);
+    let (bob, _) = guest(&mut house, 0);
+    let peers: Vec<Peer> = (0..3).map(|_| guest(&mut house, 0).0).chain([ann]).collect();
+    let mut granted = 0;
+    'all: for peer in peers {
+        for room in 0..125 {
+            house.says(peer, &json!({"type": "join", "room": format!("{peer} {room}"), "id": room}));
+            let messages = house.messages(peer);
+            let answer = messages.iter().find(|message| message["messageId"] == room).expect("an answer");
+            if answer["type"] != "ack" {
+                assert_eq!(answer["code"], "unavailable");
+                assert!(answer["error"].as_str().is_some_and(|text| text.contains("memory")), "{answer}");
+                break 'all;
+            }
+            granted += 1;
+        }
+    }
+    assert_eq!(granted, (512 << 10) / (896 + 160));
+    // What a room's last member gives back serves the next, also where its connection breaks.
+    house.says(ann, &json!({"type": "leave", "room": format!("{ann} 0")}));
+    house.says(bob, &json!({"type": "join", "room": "bob's", "id": 1}));
+    assert!(house.messages(bob).iter().any(|message| message["type"] == "ack"));
+    house.breaks(ann);
+    for room in 0..100 {
+        house.says(bob, &json!({"type": "join", "room": format!("bob's {room}"), "id": room}));
+    }
+    assert_eq!(house.messages(bob).iter().filter(|message| message["type"] == "ack").count(), 100);
+}

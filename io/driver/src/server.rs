@@ -124,7 +124,7 @@ impl Server {
         let mut threads = Vec::new();
         for ((shard, listener), poll) in (0..shards).zip(listeners).zip(polls) {
             let mut limits = options.limits.clone();
-            limits.memory_budget_bytes /= usize::from(shards);
+            limits.memory_budget_bytes = counted_bytes(limits.memory_budget_bytes) / usize::from(shards);
             let seed = u64::from_be_bytes(random_bytes()) | 1;
             let thread = ShardThread {
                 setup: ShardSetup { shard: ShardId(shard), shards, instance, seed, limits },
@@ -222,6 +222,13 @@ impl Stopper {
     pub fn stop(&self) {
         self.0.put_all(|| Mail::Stop);
     }
+}
+
+/// The part of the memory budget that is handed out. The rest is for what nobody counts: code, tables that grow, the
+/// connections themselves, and what the allocator keeps. Measured: 94 MiB with 512 MiB handed out (`docs/trials.md`,
+/// `stalled-messages`).
+fn counted_bytes(budget_bytes: usize) -> usize {
+    budget_bytes / 4 * 3
 }
 
 /// What a shard's thread starts with.

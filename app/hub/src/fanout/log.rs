@@ -4,6 +4,8 @@
 //! Whoever keeps a span retains it, and releases it when its bytes are gone; a chunk is freed at the end of the turn in
 //! which its last span went.
 
+use crate::limits::SPAN_BYTES;
+
 /// Past it a chunk is sealed and the next begun.
 pub(crate) const CHUNK_BYTES: usize = 64 << 10;
 /// Messages from this length on get a chunk of their own, so that they do not hold their neighbours' memory.
@@ -60,6 +62,8 @@ pub(crate) struct Log {
     unreferenced: Vec<u32>,
     current: u32,
     allocated_bytes: usize,
+    /// Spans that outboxes hold.
+    spans: usize,
 }
 
 impl Log {
@@ -71,6 +75,7 @@ impl Log {
             unreferenced: Vec::new(),
             current: 0,
             allocated_bytes: 0,
+            spans: 0,
         }
     }
 
@@ -135,13 +140,15 @@ impl Log {
         }
     }
 
-    pub(crate) fn retain(&mut self, span: Span, times: u32) {
-        self.chunks[span.chunk as usize].references += times;
+    pub(crate) fn retain(&mut self, span: Span) {
+        self.spans += 1;
+        self.chunks[span.chunk as usize].references += 1;
     }
 
     pub(crate) fn release(&mut self, span: Span) {
         let chunk = &mut self.chunks[span.chunk as usize];
         debug_assert!(chunk.references > 0, "released more often than retained");
+        self.spans -= 1;
         chunk.references -= 1;
         if chunk.references == 0 && span.chunk != self.current {
             self.unreferenced.push(span.chunk);
@@ -180,9 +187,9 @@ impl Log {
         }
     }
 
-    /// Bytes of the chunks that are in use.
+    /// Bytes of the chunks that are in use, and of the lists that refer to them.
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.allocated_bytes
+        self.allocated_bytes + self.spans * SPAN_BYTES
     }
 }
 
@@ -193,7 +200,7 @@ mod tests {
 
     fn write(log: &mut Log, text: &[u8]) -> Span {
         let span = log.append(text.len(), |out| out.extend_from_slice(text));
-        log.retain(span, 1);
+        log.retain(span);
         span
     }
 
@@ -207,9 +214,9 @@ mod tests {
             for hint in [length, length / 2] {
                 let text = vec![b'x'; length];
                 let span = log.append(hint, |out| out.extend_from_slice(&text));
-                log.retain(span, 1);
+                log.retain(span);
                 let held = |log: &Log| log.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum::<usize>();
-                assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}");
+                assert_eq!(log.allocated_bytes(), held(&log) + SPAN_BYTES, "{length} bytes, hint {hint}");
                 log.release(span);
                 log.end_turn();
                 assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}, freed");
@@ -257,7 +264,7 @@ mod tests {
             for (step, (length, adopt, end_turn)) in steps.into_iter().enumerate() {
                 let text = vec![u8::try_from(step).expect("few steps"); length];
                 let span = if adopt { log.adopt(text.clone()) } else { log.append(length, |out| out.extend_from_slice(&text)) };
-                log.retain(span, 1);
+                log.retain(span);
                 held.push((span, text));
                 if length % 3 == 0 {
                     let (span, _) = held.swap_remove(length % held.len());

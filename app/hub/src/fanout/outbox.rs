@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use super::log::{Log, Span};
-use crate::limits::OUTBOX_MESSAGES_MAX;
+use crate::limits::{OUTBOX_MESSAGES_MAX, SPAN_BYTES};
 
 /// One connection's outbox. Most hold nothing or one span, so only the first lies in place.
 #[derive(Debug, Default)]
@@ -29,8 +29,9 @@ impl Outbox {
         self.queued_bytes == 0
     }
 
-    pub(crate) fn queued_bytes(&self) -> usize {
-        self.queued_bytes
+    /// What it holds: the bytes, whoever else refers to them too, and the list itself.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        self.queued_bytes + self.rest.as_ref().map_or(0, |rest| rest.len() * SPAN_BYTES)
     }
 
     /// Whether another message may wait: always, while less than `limit_bytes` wait behind the span being sent.
@@ -51,7 +52,7 @@ impl Outbox {
         self.queued_bytes += span.len();
         if was_empty {
             self.first = span;
-            log.retain(span, 1);
+            log.retain(span);
             return;
         }
         // What has begun to be sent stays as it is: the limit is on what waits behind it.
@@ -62,7 +63,7 @@ impl Outbox {
         if merge && last.is_some_and(|last| last.merge(span)) {
             return;
         }
-        log.retain(span, 1);
+        log.retain(span);
         self.rest.get_or_insert_default().push_back(span);
     }
 
@@ -226,7 +227,7 @@ mod tests {
                 outbox.advance(sent, &mut log);
                 plain.drain(..sent);
                 log.end_turn();
-                prop_assert_eq!(outbox.queued_bytes(), plain.len());
+                prop_assert_eq!(outbox.queued_bytes, plain.len());
                 let out = contents(&outbox, &log);
                 prop_assert_eq!(&out[..], &plain[..out.len()]);
                 prop_assert_eq!(out.is_empty(), plain.is_empty());

@@ -102,6 +102,7 @@ impl Shard {
             relay_bytes: 0,
             waiting: Waiting::default(),
             held_bytes: 0,
+            memberships: 0,
             holders: 0,
             draining: false,
             random: setup.seed.max(1),
@@ -393,7 +394,7 @@ impl Shard {
 
     /// Whether the next turn has something to do that no event announces.
     pub(crate) fn is_unsettled(&self) -> bool {
-        !self.core.departed.is_empty()
+        !self.core.departed.is_empty() || self.core.could_resume()
     }
 
     /// Tells the rooms and the kit of those who take no part any more, as far as a turn goes.
@@ -417,6 +418,7 @@ impl Shard {
             connection.batch = None;
             connection.told = true;
             self.core.departures_left = self.core.departures_left.saturating_sub(1 + rooms.len());
+            self.core.memberships -= rooms.len();
             self.core.leave_door(door, position);
             self.core.clear_current();
             for membership in rooms {

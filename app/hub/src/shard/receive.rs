@@ -62,15 +62,17 @@ impl Shard {
             let (bytes, received) = self.core.receive_one(slot, &mut input[taken..], share);
             taken += bytes;
             match received {
-                Received::Nothing => {
-                    let Some(pause) = self.core.pause_due(slot, false) else { break Reading::More };
+                Received::Nothing | Received::ShareUsed => {
+                    let more = matches!(received, Received::Nothing);
+                    let Some(pause) = self.core.pause_due(slot, false) else {
+                        break if more { Reading::More } else { Reading::Later };
+                    };
                     self.core.pause(slot, pause);
                     break Reading::Paused;
                 }
                 Received::Control => {}
                 Received::Text(text) => self.text(socket, text, share),
                 Received::Binary(payload) => self.binary(socket, payload),
-                Received::ShareUsed => break Reading::Later,
                 Received::InflaterWanted { whole } => {
                     self.core.pause(slot, Pause::Inflater { whole });
                     break Reading::Paused;
@@ -203,7 +205,7 @@ impl Core {
         if !self.transmit.is_empty() {
             self.flush_transmit(slot);
         }
-        if matches!(received, Received::Nothing) {
+        if matches!(received, Received::Nothing | Received::ShareUsed) {
             self.watch_unfinished(slot);
             self.account(slot);
         }

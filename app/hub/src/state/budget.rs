@@ -7,7 +7,7 @@ use fanfare_session::websocket::CloseCode;
 use super::connection::connection_in;
 use super::core::{Core, Gone};
 use crate::ids::SocketId;
-use crate::limits::{MAILBOX_BYTES_MAX, MEMORY_STALL_MS};
+use crate::limits::{MAILBOX_BYTES_MAX, MEMBERSHIP_BYTES, MEMORY_STALL_MS, ROOM_BYTES};
 
 /// Below it a connection is read however short memory is: it may be the one that finishes and frees some.
 const SMALL_HOLDER_BYTES: usize = 64 << 10;
@@ -63,7 +63,17 @@ impl Core {
     }
 
     pub(crate) fn total_bytes(&self) -> usize {
-        self.held_bytes + self.log.allocated_bytes()
+        self.held_bytes + self.log.allocated_bytes() + self.rooms_bytes()
+    }
+
+    fn rooms_bytes(&self) -> usize {
+        self.rooms.len() * ROOM_BYTES + self.memberships * MEMBERSHIP_BYTES
+    }
+
+    /// Whether memory allows one connection more in a room. Nothing that waits can be left unread to make space for rooms, and
+    /// nobody is to be sent away for them, so they are refused where they would take more than their half.
+    pub(crate) fn may_have_room(&self) -> bool {
+        self.rooms_bytes() + ROOM_BYTES + MEMBERSHIP_BYTES <= self.limits.memory_budget_bytes / 2
     }
 
     fn is_short(&self) -> bool {
@@ -104,6 +114,15 @@ impl Core {
                 self.waiting.memory.push_back(socket);
             }
         }
+    }
+
+    /// Whether somebody waits for something that is there: it may have become free at the very end of a turn, which no event
+    /// announces.
+    pub(crate) fn could_resume(&self) -> bool {
+        let waiting = &self.waiting;
+        (!waiting.inflater_for_whole.is_empty() && self.inflaters.available(true) > 0)
+            || (!waiting.inflater.is_empty() && self.inflaters.available(false) > 0)
+            || (!waiting.memory.is_empty() && !self.is_short())
     }
 
     /// Lets those be read again who wait for what is there now; sends the largest away where memory has run out.
@@ -189,7 +208,7 @@ impl Core {
         }
         let weigh = |slot: &super::connection::Slot| {
             let connection = slot.connection.as_ref().filter(|connection| connection.gone.is_none())?;
-            Some(connection.held_bytes + connection.outbox.queued_bytes()).filter(|weight| *weight > 0)
+            Some(connection.held_bytes + connection.outbox.weight_bytes()).filter(|weight| *weight > 0)
         };
         let slots = (0u32..).zip(&self.slots);
         let mut holders: Vec<_> = slots.filter_map(|(slot, place)| Some((weigh(place)?, slot))).collect();

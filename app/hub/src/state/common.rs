@@ -131,8 +131,8 @@ impl Core {
             Ok(room) => room,
             Err(answer) => return self.refuse(answer),
         };
-        if let Err(reason) = self.claim_room(from, &room) {
-            return self.refuse(Answer::Refuse(ErrorCode::Forbidden, reason.into()));
+        if let Err((code, reason)) = self.claim_room(from, &room) {
+            return self.refuse(Answer::Refuse(code, reason.into()));
         }
         self.passage(from, &room, Passage::Join)
     }

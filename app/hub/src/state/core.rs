@@ -103,6 +103,8 @@ pub(crate) struct Core {
     pub(crate) waiting: Waiting,
     /// Unfinished messages, inflaters and leftovers of all connections.
     pub(crate) held_bytes: usize,
+    /// Rooms that connections are in, summed over the connections.
+    pub(crate) memberships: usize,
     pub(crate) holders: usize,
     pub(crate) draining: bool,
     pub(crate) random: u64,

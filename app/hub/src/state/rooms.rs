@@ -1,5 +1,7 @@
 //! Coming and going: what the edge keeps of it while the place decides.
 
+use fanfare_session::native::ErrorCode;
+
 use super::core::Core;
 use crate::ids::SocketId;
 use crate::room::Membership;
@@ -32,21 +34,29 @@ impl Core {
     /// Notes that a connection asks to be in a room.
     ///
     /// # Errors
-    /// A sentence that names the limit.
-    pub(crate) fn claim_room(&mut self, socket: SocketId, room: &str) -> Result<(), String> {
+    /// A code, and a sentence that names the limit.
+    pub(crate) fn claim_room(&mut self, socket: SocketId, room: &str) -> Result<(), (ErrorCode, String)> {
         let limit = self.limits.rooms_per_connection;
         let Some(connection) = self.get_mut(socket) else { return Ok(()) };
         let (door, claimed) = (connection.door, connection.rooms.len());
-        let known = self.rooms.find(door, room).and_then(|index| self.membership(socket, index));
-        let membership = match known {
+        let index = self.rooms.find(door, room);
+        let membership = match index.and_then(|index| self.membership(socket, index)) {
             Some(mut membership) => {
                 membership.wanted = true;
                 self.remove_membership(socket, membership);
                 membership
             }
-            None if claimed >= limit => return Err(format!("A connection may be in at most {limit} rooms")),
+            None if claimed >= limit => {
+                let reason = format!("A connection may be in at most {limit} rooms");
+                return Err((ErrorCode::Forbidden, reason));
+            }
+            None if !self.may_have_room() => {
+                let reason = "The server is short of memory for more rooms; try again later";
+                return Err((ErrorCode::Unavailable, reason.to_owned()));
+            }
             None => {
                 let index = self.rooms.claim(door, room);
+                self.memberships += 1;
                 Membership { room: index, position: None, wanted: true, leaves: 0 }
             }
         };
@@ -100,6 +110,7 @@ impl Core {
         } else {
             self.remove_membership(socket, membership);
             self.rooms.unclaim(index);
+            self.memberships -= 1;
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use fanfare_conformance::real::{Flags, Outcome, Probe, Server, mebibytes};
+use fanfare_conformance::real::{Flags, Outcome, Probe, Server, ensure, mebibytes};
+
+/// What a server in trial may use, and its resident memory may not pass.
+const MEMORY_BUDGET_BYTES: usize = 512 << 20;
 
 /// An end of the server where nobody is connected takes no longer.
 const END_LIMIT: Duration = Duration::from_secs(20);
@@ -10,21 +13,34 @@ const END_LIMIT: Duration = Duration::from_secs(20);
 pub(crate) struct Trial {
     pub(crate) server: Server,
     probe: Probe,
+    budget_bytes: usize,
 }
 
 impl Trial {
     pub(crate) async fn start(flags: &Flags, server_flags: &[&str]) -> Outcome<Self> {
-        let server = Server::start(&flags.server, server_flags).await?;
+        Self::start_with(flags, server_flags, MEMORY_BUDGET_BYTES).await
+    }
+
+    pub(crate) async fn start_with(
+        flags: &Flags,
+        server_flags: &[&str],
+        budget_bytes: usize,
+    ) -> Outcome<Self> {
+        let budget = budget_bytes.to_string();
+        let server_flags = [&["--memory-budget", &budget], server_flags].concat();
+        let server = Server::start(&flags.server, &server_flags).await?;
         let probe = Probe::start(server.address());
-        Ok(Self { server, probe })
+        Ok(Self { server, probe, budget_bytes })
     }
 
     /// Everything that was tried is over: nobody else is harmed, the server serves on and ends well.
     pub(crate) async fn end(self, note: &str) -> Outcome<String> {
         let delays = self.probe.finish()?;
-        let rise = mebibytes(self.server.rss_rise());
+        let peak = self.server.rss_peak();
+        let within = |why: String| format!("{why}; {note}");
+        ensure(peak <= self.budget_bytes, || within(format!("RSS rose to {}", mebibytes(peak))))?;
         self.server.finish(END_LIMIT).await?;
-        Ok(format!("{note}; RSS rose by {rise} at most; {delays}"))
+        Ok(format!("{note}; RSS at most {}; {delays}", mebibytes(peak)))
     }
 
     /// The descriptors of all connections but the ordinary client's are closed.
