@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The limits on connections; 0 is unlimited.
 #[derive(Clone, Copy, Debug)]
@@ -12,9 +12,11 @@ pub(crate) struct ConnectionLimits {
 }
 
 /// Why a connection is not admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
+    #[error("The server has {0} connections, its limit")]
     Total(usize),
+    #[error("Your address has {0} connections, its limit")]
     PerAddress(usize),
 }
 
@@ -25,49 +27,73 @@ struct Counts {
 }
 
 /// Who is connected to the server, on any shard. It is asked once a connection, never for a message.
+///
+/// An address counts from its TCP connection on, so that nobody takes the places of others by connecting and saying nothing.
+/// The total counts WebSockets: pages and health are served by a full server too.
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: ConnectionLimits,
     counts: Mutex<Counts>,
 }
 
-/// One admitted connection; it counts until this is dropped.
+/// A TCP connection; it counts for its address until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Admitted {
+pub(crate) struct Arrived {
     admission: Arc<Admission>,
     /// `None` for loopback, which is not limited.
     address: Option<IpAddr>,
 }
+
+/// An admitted WebSocket; it counts until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Admitted(Arc<Arrived>);
 
 impl Admission {
     pub(crate) fn new(limits: ConnectionLimits) -> Arc<Self> {
         Arc::new(Self { limits, counts: Mutex::default() })
     }
 
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Admitted, Refusal> {
+    pub(crate) fn arrive(self: &Arc<Self>, address: IpAddr) -> Result<Arc<Arrived>, Refusal> {
         let address = address.to_canonical();
         let address = Some(address).filter(|address| !address.is_loopback() && self.limits.per_address > 0);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.limits.total > 0 && counts.total >= self.limits.total {
-            return Err(Refusal::Total(self.limits.total));
-        }
         if let Some(address) = address {
+            let mut counts = self.counts();
             let count = counts.by_address.entry(address).or_default();
             if *count >= self.limits.per_address {
                 return Err(Refusal::PerAddress(self.limits.per_address));
             }
             *count += 1;
         }
+        Ok(Arc::new(Arrived { admission: Arc::clone(self), address }))
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Arrived {
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<Admitted, Refusal> {
+        let limit = self.admission.limits.total;
+        let mut counts = self.admission.counts();
+        if limit > 0 && counts.total >= limit {
+            return Err(Refusal::Total(limit));
+        }
         counts.total += 1;
-        Ok(Admitted { admission: Arc::clone(self), address })
+        Ok(Admitted(Arc::clone(self)))
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        let mut counts = self.admission.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.total -= 1;
+        self.0.admission.counts().total -= 1;
+    }
+}
+
+impl Drop for Arrived {
+    fn drop(&mut self) {
         let Some(address) = self.address else { return };
+        let mut counts = self.admission.counts();
         if let Some(count) = counts.by_address.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
@@ -83,24 +109,34 @@ mod tests {
 
     #[test]
     fn both_limits_hold_until_a_connection_goes() {
-        let admission = Admission::new(ConnectionLimits { total: 3, per_address: 2 });
+        let admission = Admission::new(ConnectionLimits { total: 2, per_address: 2 });
         let [a, b] = [[10, 0, 0, 1], [10, 0, 0, 2]].map(IpAddr::from);
-        let first = admission.admit(a).expect("the first");
-        let _second = admission.admit(a).expect("the second");
-        assert_eq!(admission.admit(a).err(), Some(Refusal::PerAddress(2)));
-        let _other = admission.admit(b).expect("another address");
-        assert_eq!(admission.admit(b).err(), Some(Refusal::Total(3)));
+        let first = admission.arrive(a).expect("the first");
+        let second = admission.arrive(a).expect("the second");
+        assert_eq!(admission.arrive(a).err(), Some(Refusal::PerAddress(2)));
+        let other = admission.arrive(b).expect("another address");
+        let admitted = first.admit().expect("the first");
+        let _also = second.admit().expect("the second");
+        assert_eq!(other.admit().err(), Some(Refusal::Total(2)));
+        // Whoever is admitted counts for the address as long as it lives, whatever became of the request.
         drop(first);
-        assert!(admission.admit(a).is_ok());
+        assert_eq!(admission.arrive(a).err(), Some(Refusal::PerAddress(2)));
+        drop(admitted);
+        assert!(admission.arrive(a).is_ok());
+        assert!(other.admit().is_ok());
+        drop(second);
+        drop(other);
+        assert_eq!(admission.counts().by_address.len(), 1, "an address that is gone is forgotten");
     }
 
     #[test]
     fn loopback_is_not_limited_by_address() {
         let admission = Admission::new(ConnectionLimits { total: 0, per_address: 1 });
-        let held: Vec<_> = (0..5).map(|_| admission.admit(IpAddr::from([127, 0, 0, 1]))).collect();
+        let held: Vec<_> = (0..5).map(|_| admission.arrive(IpAddr::from([127, 0, 0, 1]))).collect();
         assert!(held.iter().all(Result::is_ok));
+        assert!(held.iter().flatten().all(|arrived| arrived.admit().is_ok()), "0 is unlimited");
         let mapped: IpAddr = "::ffff:10.1.1.1".parse().expect("an address");
-        let _first = admission.admit(mapped).expect("the first");
-        assert!(admission.admit(IpAddr::from([10, 1, 1, 1])).is_err(), "the mapped address is the same");
+        let _first = admission.arrive(mapped).expect("the first");
+        assert!(admission.arrive(IpAddr::from([10, 1, 1, 1])).is_err(), "the mapped address is the same");
     }
 }

@@ -1,7 +1,7 @@
 //! HTTP before the upgrade: doors by path, health, pages; everything else is refused before a session exists.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
-use crate::admission::{Admission, Admitted, Refusal};
+use crate::admission::{Admission, Admitted, Arrived, Refusal};
 use crate::core_loop::{Entrance, Newcomer};
 use crate::transport::Socket;
 
@@ -32,13 +32,13 @@ const SUBPROTOCOL: &str = "fanfare.v1";
 const HEADERS_MAX: usize = 64;
 
 /// Bytes of a request's head; past it the answer is 431.
-const HEAD_BYTES_MAX: usize = 16 << 10;
+pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// How long a connection may be used for requests before it is asked to end, and after the handshake's time cut.
 const HTTP_LIFE: Duration = Duration::from_secs(60);
 
 /// Seconds after which somebody who was refused for now may ask again.
-const RETRY_AFTER_SECONDS: u16 = 5;
+pub(crate) const RETRY_AFTER_SECONDS: u16 = 5;
 
 type Answer = Response<Full<Bytes>>;
 
@@ -69,10 +69,16 @@ pub(crate) struct Front {
 }
 
 /// Serves HTTP on one connection until it ends or is upgraded.
-pub(crate) async fn serve(front: Arc<Front>, entrance: Rc<Entrance>, stream: TcpStream, peer: SocketAddr) {
+pub(crate) async fn serve(
+    front: Arc<Front>,
+    entrance: Rc<Entrance>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    arrived: Arc<Arrived>,
+) {
     let timeout = front.handshake_timeout;
     let answer = service_fn(move |request| {
-        let answer = front.answer(&entrance, request, peer.ip());
+        let answer = front.answer(&entrance, request, &arrived);
         std::future::ready(Ok::<_, Infallible>(answer))
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -105,11 +111,11 @@ pub(crate) async fn serve(front: Arc<Front>, entrance: Rc<Entrance>, stream: Tcp
 }
 
 impl Front {
-    fn answer(&self, entrance: &Rc<Entrance>, request: Request<Incoming>, peer: IpAddr) -> Answer {
+    fn answer(&self, entrance: &Rc<Entrance>, request: Request<Incoming>, arrived: &Arc<Arrived>) -> Answer {
         let path = request.uri().path();
         if wants_upgrade(&request) {
             return match self.doors.iter().position(|door| is_same(door, path)) {
-                Some(door) => self.upgrade(entrance, request, door, peer),
+                Some(door) => self.upgrade(entrance, request, door, arrived),
                 None => {
                     let doors = self.doors.join(", ");
                     closing(
@@ -148,7 +154,7 @@ impl Front {
         entrance: &Rc<Entrance>,
         mut request: Request<Incoming>,
         door: usize,
-        peer: IpAddr,
+        arrived: &Arc<Arrived>,
     ) -> Answer {
         let accepted = match self.handshake(&request) {
             Ok(accepted) => accepted,
@@ -157,7 +163,7 @@ impl Front {
         if !self.ready.load(Ordering::Acquire) {
             return later(StatusCode::SERVICE_UNAVAILABLE, "The server is going down\n");
         }
-        let admitted = match self.admission.admit(peer) {
+        let admitted = match arrived.admit() {
             Ok(admitted) => admitted,
             Err(refusal) => return not_admitted(refusal),
         };
@@ -275,16 +281,7 @@ fn refuse(refused: &Refused) -> Answer {
 }
 
 fn not_admitted(refusal: Refusal) -> Answer {
-    match refusal {
-        Refusal::Total(limit) => later(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &format!("The server has {limit} connections, its limit\n"),
-        ),
-        Refusal::PerAddress(limit) => later(
-            StatusCode::TOO_MANY_REQUESTS,
-            &format!("Your address has {limit} connections, its limit\n"),
-        ),
-    }
+    later(refusal.status(), &format!("{refusal}\n"))
 }
 
 fn later(status: StatusCode, reason: &str) -> Answer {

@@ -11,6 +11,7 @@ mod listen;
 mod mailbox;
 mod server;
 mod transport;
+mod turn_away;
 
 pub use http::{Asset, Pages};
 pub use mailbox::Remote;

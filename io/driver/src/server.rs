@@ -18,6 +18,7 @@ use crate::core_loop::{Clock, CoreLoop, Entrance, WAKER};
 use crate::http::{Front, Pages, is_same, serve};
 use crate::listen::listeners;
 use crate::mailbox::{Mail, Mailboxes, Remote};
+use crate::turn_away::turn_away;
 
 /// How long the acceptor rests after an error that the next attempt would only repeat, such as no free descriptor.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -325,9 +326,19 @@ async fn accept_all(
                 // It only makes small messages later where it fails.
                 let _ = stream.set_nodelay(true);
                 let (front, entrance) = (Arc::clone(&front), Rc::clone(&entrance));
+                let arrived = match front.admission.arrive(peer.ip()) {
+                    Ok(arrived) => arrived,
+                    Err(refusal) => {
+                        tokio::task::spawn_local(async move {
+                            turn_away(stream, refusal).await;
+                            drop(place);
+                        });
+                        continue;
+                    }
+                };
                 entrance.requests.set(entrance.requests.get() + 1);
                 tokio::task::spawn_local(async move {
-                    serve(front, Rc::clone(&entrance), stream, peer).await;
+                    serve(front, Rc::clone(&entrance), stream, peer, arrived).await;
                     entrance.requests.set(entrance.requests.get() - 1);
                     drop(place);
                 });
