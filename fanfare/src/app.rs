@@ -78,12 +78,16 @@ impl App {
     }
 
     /// The longest message, in bytes after inflating, of what was added last. A longer one closes the connection with 1009.
+    ///
+    /// # Panics
+    /// Where nothing was added before: there is nothing to limit, which the author has to hear.
     #[must_use]
     pub fn message_limit(mut self, bytes: usize) -> Self {
-        if let Some(mounted) = self.mounted.last_mut() {
-            mounted.rules.text_limit_bytes = bytes;
-            mounted.rules.binary_limit_bytes = bytes;
-        }
+        let Some(mounted) = self.mounted.last_mut() else {
+            panic!("message_limit({bytes}) limits what was added before it, and nothing was");
+        };
+        mounted.rules.text_limit_bytes = bytes;
+        mounted.rules.binary_limit_bytes = bytes;
         self
     }
 

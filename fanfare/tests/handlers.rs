@@ -113,3 +113,9 @@ fn doors_that_cannot_be_reached_are_refused() {
     assert!(twice.is_some_and(|error| error.contains("/chat")));
     assert!(start(App::new().mount("chat", kits::Chat)).is_some());
 }
+
+#[test]
+#[should_panic(expected = "message_limit(100) limits what was added before it")]
+fn a_limit_on_nothing_is_the_authors_mistake() {
+    let _ = App::new().message_limit(100);
+}

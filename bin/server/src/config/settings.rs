@@ -71,7 +71,7 @@ settings! {
         compression_threshold: u64 = Fixed("1 KiB"), Kind::Bytes { least: 0, most: GIB };
     }
     LIMITS {
-        /// Memory for everything that waits: unfinished messages, inflaters, out-queues, kept sessions. Past 80 % the largest holders are not read, past 100 % the largest is closed (1013).
+        /// Memory that the server may use. Three quarters are for unfinished messages, inflaters, out-queues and rooms; past 80 % of that the largest holders are not read, past 100 % the largest is closed (1013). The rest is for what is not counted.
         memory_budget: u64 = Computed { words: "a quarter of memory", find: quarter_of_memory, example: "2 GiB" }, Kind::Bytes { least: 16 * MIB, most: 1 << 50 };
         /// The largest message of a door with JSON messages, after inflating. A larger one closes the connection (1009).
         message_limit: u64 = Fixed("1 MiB"), Kind::Bytes { least: KIB, most: 4 * GIB };
@@ -81,9 +81,9 @@ settings! {
         echo_message_limit: u64 = Fixed("64 MiB"), Kind::Bytes { least: KIB, most: 4 * GIB };
         /// How much may wait for a slow client behind the message being sent. Past it the channel's policy decides; chat closes it (1013).
         outbox_limit: u64 = Fixed("1 MiB"), Kind::Bytes { least: 4 * KIB, most: 4 * GIB };
-        /// Connections from one address; 0 is unlimited. Loopback is never limited; over it the answer is HTTP 429.
+        /// Connections from one address, WebSocket or not yet; 0 is unlimited. Loopback is never limited; over it the answer is HTTP 429.
         connections_per_address: u64 = Fixed("1000"), Kind::Number { least: 0, most: u32::MAX as u64 };
-        /// Connections in all; 0 is unlimited. Over it the answer is HTTP 503.
+        /// WebSocket connections in all; 0 is unlimited. Over it the answer is HTTP 503.
         connections: u64 = Fixed("0"), Kind::Number { least: 0, most: u32::MAX as u64 };
         /// Rooms that one connection may be in. Joining one more is refused (`forbidden`).
         rooms_per_connection: u64 = Fixed("128"), Kind::Number { least: 1, most: 65_536 };
@@ -107,18 +107,39 @@ fn quarter_of_memory() -> String {
     (memory().unwrap_or(4 * GIB) / 4).max(16 * MIB).to_string()
 }
 
-/// The memory of this machine, or of the container around us where that is less.
+/// The memory of this machine, or of the container or unit around us where that is less.
 fn memory() -> Option<u64> {
     let read = |file: &str| std::fs::read_to_string(file).ok();
     let machine = read("/proc/meminfo").and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
         Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * KIB)
     });
-    let container = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-        .iter()
-        .find_map(|file| read(file)?.trim().parse::<u64>().ok());
-    match (machine, container) {
-        (Some(machine), Some(container)) => Some(machine.min(container)),
-        (one, other) => one.or(other),
+    let own = read("/proc/self/cgroup").unwrap_or_default();
+    let groups = control_groups(&own).into_iter().map(|group| format!("/sys/fs/cgroup{group}/memory.max"));
+    let limits = groups.chain(["/sys/fs/cgroup/memory/memory.limit_in_bytes".to_owned()]);
+    let limits = limits.filter_map(|file| read(&file)?.trim().parse::<u64>().ok());
+    limits.chain(machine).min()
+}
+
+/// The control group that `/proc/self/cgroup` names in its line of version 2, and every group around it: a limit of any of
+/// them holds (cgroups(7)).
+fn control_groups(own: &str) -> Vec<&str> {
+    let Some(path) = own.lines().find_map(|line| line.strip_prefix("0::")) else { return vec![""] };
+    let path = path.trim_end_matches('/');
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    ends.map(|end| &path[..end]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_any_group_around_us_counts() {
+        let own = "12:memory:/old\n0::/system.slice/fanfare.service\n";
+        assert_eq!(control_groups(own), ["", "/system.slice", "/system.slice/fanfare.service"]);
+        assert_eq!(control_groups("0::/\n"), [""]);
+        assert_eq!(control_groups(""), [""]);
+        assert!(memory().is_some_and(|bytes| bytes >= 16 * MIB));
     }
 }
