@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use fanfare_session::Reply;
 use fanfare_session::websocket::{CloseCode, InflaterPool};
+use fanfare_session::{Reply, Session};
 
 use super::budget::Waiting;
 use super::connection::{Closed, Connection, Slot, connection_in};
@@ -277,29 +277,34 @@ impl Core {
         }
         self.flush_batch(socket.slot);
         let now_ms = self.now.ms;
-        let mut transmit = std::mem::take(&mut self.transmit);
-        if let Some(connection) = self.get_mut(socket) {
-            connection.session.close(now_ms, code, reason, &mut transmit);
-        }
-        self.transmit = transmit;
-        self.flush_transmit(socket.slot);
+        self.with_session(socket.slot, |session, transmit| session.close(now_ms, code, reason, transmit));
         self.depart(socket.slot, Gone::ClosedByServer(code));
+    }
+
+    /// Lends a connection's session the buffer for what it wants sent, and sends that.
+    pub(crate) fn with_session<R>(
+        &mut self,
+        slot: u32,
+        run: impl FnOnce(&mut Session, &mut Vec<u8>) -> R,
+    ) -> Option<R> {
+        let connection = connection_in(&mut self.slots, slot)?;
+        let result = run(&mut connection.session, &mut self.transmit);
+        self.flush_transmit(slot);
+        Some(result)
     }
 
     /// Closes a connection that will not be listened to any more, dropping what it has not begun to be sent.
     pub(crate) fn cut_off(&mut self, slot: u32, code: CloseCode, reason: &str) {
         let now_ms = self.now.ms;
-        let mut transmit = std::mem::take(&mut self.transmit);
         if let Some(connection) = connection_in(&mut self.slots, slot) {
             let (messages, bytes) = connection.outbox.drop_unstarted(&mut self.log);
             self.counters.messages_dropped += messages;
             self.counters.bytes_dropped += bytes;
             connection.batch = None;
             connection.leftover = None;
-            connection.session.close(now_ms, code, reason, &mut transmit);
+            connection.session.close(now_ms, code, reason, &mut self.transmit);
             connection.session.abandon(&mut self.inflaters);
         }
-        self.transmit = transmit;
         self.flush_transmit(slot);
         self.account(slot);
         self.depart(slot, Gone::ClosedByServer(code));

@@ -153,18 +153,19 @@ impl Core {
         let now_ms = self.now.ms;
         let heartbeat = self.limits.heartbeat;
         let wanted = self.waiting.wants_inflaters();
-        let mut transmit = std::mem::take(&mut self.transmit);
-        let Some(connection) = self.at_mut(slot) else { return };
+        let Some(connection) = self.at(slot) else { return };
         let departed = connection.ended || (connection.gone.is_some() && connection.session.is_over());
-        let check = if !departed {
-            connection.session.check(now_ms, &heartbeat, wanted, &mut transmit)
-        } else if now_ms < connection.gives_up_at_ms() {
-            Check::Again { at_ms: connection.gives_up_at_ms() }
-        } else {
+        let gives_up_at_ms = connection.gives_up_at_ms();
+        let check = if departed && now_ms < gives_up_at_ms {
+            Check::Again { at_ms: gives_up_at_ms }
+        } else if departed {
             Check::Expired(Expiry::Close)
+        } else {
+            let check = self
+                .with_session(slot, |session, transmit| session.check(now_ms, &heartbeat, wanted, transmit));
+            let Some(check) = check else { return };
+            check
         };
-        self.transmit = transmit;
-        self.flush_transmit(slot);
         match check {
             Check::Again { at_ms } => self.schedule_check(slot, at_ms),
             Check::Expired(Expiry::InflaterStall) => {
