@@ -1,0 +1,47 @@
+//! The forms of what is sent: in batches, compressed.
+
+use fanfare_hub::Arrival;
+use fanfare_testkit::dialogue::{DEFLATE, Heard, compressed};
+use serde_json::json;
+
+use crate::common::{CHAT, ECHO, house, member, only};
+
+#[test]
+fn messages_in_batches_for_those_who_ask() {
+    let mut house = house(1);
+    let (ann, _) = member(&mut house, 0, "r");
+    let bob = house.connect(0, CHAT, &Arrival { batch_interval_ms: Some(100), ..Arrival::default() });
+    house.says(bob, &json!({"type": "join", "room": "r"}));
+    house.pass(150);
+    let first = house.messages(bob);
+    assert_eq!(first[0]["type"], "batch");
+    for text in ["a", "b"] {
+        house.says(ann, &json!({"type": "chat", "room": "r", "text": text}));
+        house.pass(40);
+    }
+    assert!(house.heard(bob).is_empty());
+    house.pass(40);
+    let batch = only(&mut house, bob);
+    let texts: Vec<_> =
+        batch["messages"].as_array().expect("messages").iter().map(|one| one["text"].clone()).collect();
+    assert_eq!(texts, ["a", "b"]);
+    // Full batches do not wait, and the end does not lose one.
+    for number in 0..300 {
+        house.says(ann, &json!({"type": "chat", "room": "r", "text": number.to_string()}));
+    }
+    assert_eq!(only(&mut house, bob)["messages"].as_array().map(Vec::len), Some(256));
+    house.shard(0).drain(1);
+    house.pass(10);
+    let last = house.messages(bob);
+    let count: usize = last.iter().filter_map(|batch| batch["messages"].as_array()).map(Vec::len).sum();
+    assert!(count >= 44, "{last:?}");
+}
+
+#[test]
+fn long_messages_are_compressed_for_those_who_agreed() {
+    let mut house = house(1);
+    let peer = house.connect(0, ECHO, &Arrival { deflate: Some(DEFLATE), ..Arrival::default() });
+    let text = "compress me ".repeat(1_000);
+    house.bytes(peer, &compressed(text.as_bytes()));
+    assert_eq!(house.heard(peer), [Heard::Text(text)]);
+}

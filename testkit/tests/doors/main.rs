@@ -1,0 +1,11 @@
+//! Rules that hold at every native door, one dialogue each.
+
+mod answers;
+mod batches;
+mod common;
+mod departures;
+mod inflaters;
+mod memory;
+mod rooms;
+mod shares;
+mod slow;

@@ -1,0 +1,84 @@
+//! What one connection may ask of the server: its limits, its share of a turn, its time.
+
+use fanfare_hub::{Arrival, Door, DoorRules, Edge, Kit, Limits, Message, PlainPlace, Reading, SocketId};
+use fanfare_testkit::dialogue::{DEFLATE, Heard, House, compressed};
+use serde_json::json;
+
+use crate::common::{ECHO, guest, house, only};
+
+#[test]
+fn broken_frames_and_long_messages_have_their_codes() {
+    for (bytes, code) in [
+        (vec![0x81, 1, b'x'], 1002),
+        (vec![0x81, 0x81, 0, 0, 0, 0, 0xff], 1007),
+        (vec![0x81, 0xff, 0, 0, 0, 0, 0, 0x20, 0, 0, 1, 2, 3, 4], 1009),
+        (vec![0x82, 0xff, 0, 0, 0, 0, 0x80, 0, 0, 0, 1, 2, 3, 4], 1009),
+    ] {
+        let mut house = house(1);
+        let (peer, _) = guest(&mut house, 0);
+        assert_eq!(house.bytes(peer, &bytes), Reading::Done);
+        assert_eq!(house.heard(peer), [Heard::Close(code), Heard::Gone]);
+        assert_eq!(house.shard(0).counters().misbehaved, 1);
+    }
+}
+
+#[test]
+fn text_has_a_limit_of_its_own() {
+    let mut house = house(1);
+    let (peer, _) = guest(&mut house, 0);
+    house.text(peer, &"x".repeat(1 << 20));
+    assert_eq!(only(&mut house, peer)["code"], "invalid_json");
+    house.text(peer, &"x".repeat((1 << 20) + 1));
+    assert_eq!(house.heard(peer), [Heard::Close(1009), Heard::Gone]);
+}
+
+#[test]
+fn a_turn_gives_one_connection_its_share() {
+    let mut house = house(1);
+    let peer = house.connect(0, ECHO, &Arrival::default());
+    let frame = [0x81, 0x81, 0, 0, 0, 0, b'x'];
+    assert_eq!(house.bytes(peer, &frame.repeat(63)), Reading::More);
+    assert_eq!(house.bytes(peer, &frame.repeat(65)), Reading::Later);
+    assert_eq!(house.heard(peer).len(), 63 + 65, "and the rest in the next");
+    let bomb = compressed(&vec![b'x'; 300_000]);
+    let peer = house.connect(0, ECHO, &Arrival { deflate: Some(DEFLATE), ..Arrival::default() });
+    assert_eq!(house.bytes(peer, &bomb), Reading::Later, "inflating has its share too");
+    assert!(matches!(&house.heard(peer)[..], [Heard::Text(text)] if text.len() == 300_000));
+}
+
+/// Reads a connection no further when it is told to, until it is woken.
+#[derive(Clone, Copy)]
+struct Holder;
+
+impl Kit for Holder {
+    type Place = PlainPlace;
+
+    fn received(&mut self, cx: &mut Edge<'_, Self>, from: SocketId, _: Message<'_>) {
+        cx.hold(from);
+    }
+
+    fn woken(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
+        cx.release(socket);
+    }
+
+    fn place(&mut self, _: &str) -> PlainPlace {
+        PlainPlace
+    }
+}
+
+#[test]
+fn the_heartbeat_rests_while_a_connection_is_not_read() {
+    let mut house = House::new(1, &Limits::default(), || vec![Door::new(DoorRules::default(), Holder)]);
+    let peer = house.connect(0, 0, &Arrival::default());
+    house.heard(peer);
+    assert_eq!(house.says(peer, &json!({"type": "hold"})), Reading::Paused);
+    house.pass(200_000);
+    assert!(house.heard(peer).is_empty(), "silence is not the peer's");
+    house.wakes(peer);
+    house.pass(24_000);
+    assert!(house.heard(peer).is_empty(), "it has its whole interval again");
+    house.pass(2_000);
+    assert_eq!(house.heard(peer), [Heard::Ping]);
+    house.pass(20_000);
+    assert!(house.is_gone(peer));
+}
