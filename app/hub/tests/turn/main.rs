@@ -1,0 +1,4 @@
+//! The turn of the core loop over pipes that do as they are told.
+
+mod crowds;
+mod harness;
