@@ -1,6 +1,7 @@
 //! A shard, its links and the pipes at their ends.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{RefCell, RefMut};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 
@@ -9,17 +10,37 @@ use fanfare_hub::{
     PlainPlace, Readiness, Shard, ShardId, ShardSetup, SocketId, Token, Transport,
 };
 
-/// Answers with as many KiB as the first byte of a message says, and at least one byte.
-pub(crate) struct Generous;
+/// The peer has something to say.
+pub(crate) const READABLE: Readiness = Readiness { readable: true, writable: false, read_closed: false };
+/// The peer takes more.
+pub(crate) const WRITABLE: Readiness = Readiness { readable: false, writable: true, read_closed: false };
+/// The peer has said its last.
+pub(crate) const ENDED: Readiness = Readiness { readable: true, writable: false, read_closed: true };
+
+/// Answers with as many KiB as the first byte of a message says, and at least one byte. Text holds the connection until it
+/// is woken.
+struct Generous {
+    met: Rc<RefCell<Vec<SocketId>>>,
+}
 
 impl Kit for Generous {
     type Place = PlainPlace;
+
+    fn connected(&mut self, _: &mut Edge<'_, Self>, socket: SocketId) {
+        self.met.borrow_mut().push(socket);
+    }
 
     fn received(&mut self, cx: &mut Edge<'_, Self>, from: SocketId, message: Message<'_>) {
         if let Message::Binary(payload) = message {
             let kibibytes = usize::from(payload.first().copied().unwrap_or_default());
             cx.send_binary(from, Payload::Owned(vec![7; (kibibytes << 10).max(1)]));
+        } else {
+            cx.hold(from);
         }
+    }
+
+    fn woken(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
+        cx.release(socket);
     }
 
     fn place(&mut self, _: &str) -> PlainPlace {
@@ -27,32 +48,62 @@ impl Kit for Generous {
     }
 }
 
-/// A transport that takes everything.
+/// A transport that gives what the peer has sent and takes everything, unless it is told otherwise.
 #[derive(Clone, Default)]
 pub(crate) struct Pipe {
-    pub(crate) input: Rc<RefCell<Vec<u8>>>,
-    pub(crate) sent_bytes: Rc<Cell<usize>>,
+    pub(crate) number: usize,
+    ends: Rc<RefCell<Ends>>,
+    sends: Rc<RefCell<Vec<usize>>>,
+}
+
+/// What is at both ends of a pipe.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// What the peer has sent and nobody has read.
+    pub(crate) input: Vec<u8>,
+    /// The peer has ended its direction after that.
+    pub(crate) ended: bool,
+    /// What the next reads fail with.
+    pub(crate) fails: VecDeque<ErrorKind>,
+    /// Reads so far.
+    pub(crate) reads: usize,
+    /// What the next sends come to.
+    pub(crate) takes: VecDeque<Result<usize, ErrorKind>>,
+    /// Bytes that the peer was sent.
+    pub(crate) sent_bytes: usize,
+    /// The server has ended its direction.
+    pub(crate) ended_by_us: bool,
 }
 
 impl Transport for Pipe {
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut input = self.input.borrow_mut();
-        if input.is_empty() {
+        let mut ends = self.ends.borrow_mut();
+        ends.reads += 1;
+        assert!(ends.reads < 100_000, "the loop reads for ever");
+        if let Some(kind) = ends.fails.pop_front() {
+            return Err(kind.into());
+        }
+        if ends.input.is_empty() && !ends.ended {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let bytes = input.len().min(buffer.len());
-        buffer[..bytes].copy_from_slice(&input[..bytes]);
-        input.drain(..bytes);
+        let bytes = ends.input.len().min(buffer.len());
+        buffer[..bytes].copy_from_slice(&ends.input[..bytes]);
+        ends.input.drain(..bytes);
         Ok(bytes)
     }
 
     fn transmit(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let bytes = slices.iter().map(|slice| slice.len()).sum();
-        self.sent_bytes.set(self.sent_bytes.get() + bytes);
+        self.sends.borrow_mut().push(self.number);
+        let offered = slices.iter().map(|slice| slice.len()).sum();
+        let mut ends = self.ends.borrow_mut();
+        let bytes = ends.takes.pop_front().unwrap_or(Ok(offered))?.min(offered);
+        ends.sent_bytes += bytes;
         Ok(bytes)
     }
 
-    fn end(&mut self) {}
+    fn end(&mut self) {
+        self.ends.borrow_mut().ended_by_us = true;
+    }
 }
 
 pub(crate) struct House {
@@ -60,6 +111,11 @@ pub(crate) struct House {
     pub(crate) links: Links<Pipe>,
     pub(crate) pipes: Vec<(Token, Pipe)>,
     pub(crate) now_ms: u64,
+    /// Whose sends there were, in their order.
+    pub(crate) sends: Rc<RefCell<Vec<usize>>>,
+    /// What the turns gave back.
+    pub(crate) removed: Vec<Token>,
+    met: Rc<RefCell<Vec<SocketId>>>,
 }
 
 impl House {
@@ -71,39 +127,85 @@ impl House {
         let (shard, instance) = (ShardId(0), Instance([0; 5]));
         let setup = ShardSetup { shard, shards: 1, instance, seed: 1, limits };
         let rules = DoorRules { dialect: Dialect::Plain, ..DoorRules::default() };
-        let shard = Shard::new(setup, vec![Door::new(rules, Generous)], Now { ms: 0, unix_ms: 0 });
-        let mut house = Self { shard, links: Links::default(), pipes: Vec::new(), now_ms: 0 };
+        let met = Rc::default();
+        let kit = Generous { met: Rc::clone(&met) };
+        let mut house = Self {
+            shard: Shard::new(setup, vec![Door::new(rules, kit)], Now { ms: 0, unix_ms: 0 }),
+            links: Links::default(),
+            pipes: Vec::new(),
+            now_ms: 0,
+            sends: Rc::default(),
+            removed: Vec::new(),
+            met,
+        };
         for _ in 0..connections {
-            let pipe = Pipe::default();
-            let arrival = Arrival::default();
-            let token = house.links.insert(&mut house.shard, DoorId(0), &arrival, pipe.clone(), &mut []);
-            house.pipes.push((token, pipe));
+            house.connect(&mut []);
         }
-        while house.links.has_carry_over() {
-            house.turn(&[]);
-        }
+        house.settle();
         house
+    }
+
+    /// One more connection, with what came with its request; returns its number.
+    pub(crate) fn connect(&mut self, early: &mut [u8]) -> usize {
+        let number = self.pipes.len();
+        let pipe = Pipe { number, sends: Rc::clone(&self.sends), ..Pipe::default() };
+        let arrival = Arrival::default();
+        let token = self.links.insert(&mut self.shard, DoorId(0), &arrival, pipe.clone(), early);
+        self.pipes.push((token, pipe));
+        number
+    }
+
+    /// The shard's name for a connection.
+    pub(crate) fn socket(&self, connection: usize) -> SocketId {
+        self.met.borrow()[connection]
+    }
+
+    /// What is at the ends of a connection's pipe.
+    pub(crate) fn ends(&self, connection: usize) -> RefMut<'_, Ends> {
+        self.pipes[connection].1.ends.borrow_mut()
     }
 
     /// Messages that ask for `kibibytes` each.
     pub(crate) fn ask(&self, connection: usize, kibibytes: u8, times: usize) {
         let frame = [0x82, 0x81, 0, 0, 0, 0, kibibytes];
-        self.pipes[connection].1.input.borrow_mut().extend(frame.repeat(times));
+        self.ends(connection).input.extend(frame.repeat(times));
+    }
+
+    /// A close frame without a code.
+    pub(crate) fn close(&self, connection: usize) {
+        self.ends(connection).input.extend([0x88, 0x80, 0, 0, 0, 0]);
+    }
+
+    /// A turn, a millisecond later, in which these are ready to be read.
+    pub(crate) fn turn(&mut self, ready: &[usize]) {
+        self.now_ms += 1;
+        let events: Vec<_> = ready.iter().map(|connection| (*connection, READABLE)).collect();
+        self.turn_now(&events);
     }
 
     /// A turn in which these are ready.
-    pub(crate) fn turn(&mut self, ready: &[usize]) {
-        self.now_ms += 1;
+    pub(crate) fn turn_now(&mut self, events: &[(usize, Readiness)]) {
         self.shard.begin_turn(Now { ms: self.now_ms, unix_ms: self.now_ms });
         self.links.read_carry_over(&mut self.shard);
-        for index in ready {
-            let readiness = Readiness { readable: true, ..Readiness::default() };
-            self.links.ready(&mut self.shard, self.pipes[*index].0, readiness);
+        for (connection, readiness) in events {
+            self.links.ready(&mut self.shard, self.pipes[*connection].0, *readiness);
         }
-        self.links.finish_turn(&mut self.shard, self.now_ms);
+        let removed = self.links.finish_turn(&mut self.shard, self.now_ms);
+        self.removed.extend(removed.into_iter().map(|(token, _)| token));
+    }
+
+    /// Turns until nothing is left to do without an event.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..1_000 {
+            if !self.links.has_carry_over() {
+                return;
+            }
+            self.turn(&[]);
+        }
+        panic!("there is always something left to do");
     }
 
     pub(crate) fn sent_bytes(&self) -> usize {
-        self.pipes.iter().map(|(_, pipe)| pipe.sent_bytes.get()).sum()
+        (0..self.pipes.len()).map(|connection| self.ends(connection).sent_bytes).sum()
     }
 }

@@ -2,3 +2,6 @@
 
 mod crowds;
 mod harness;
+mod lingering;
+mod reading;
+mod sending;
