@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use fanfare_hub::{
-    Arrival, Door, DoorId, Instance, Limits, Now, Reading, Shard, ShardId, ShardSetup, Share, SocketId,
+    Arrival, Door, DoorId, Instance, Limits, Now, Outgoing, Reading, Shard, ShardId, ShardSetup, Share,
+    SocketId,
 };
 use fanfare_websocket::{
     DeflateParameters, Deflater, InflaterPool, Opcode, Read, ReadContext, Reader, Role, write_close,
@@ -184,6 +185,14 @@ impl House {
         let Line { shard, socket, .. } = self.lines[peer];
         self.shards[shard].begin_turn(self.now);
         self.shards[shard].close(socket, code, "");
+        self.settle();
+    }
+
+    /// The server sends to the peer, on behalf of somebody outside its turns.
+    pub fn server_sends(&mut self, peer: Peer, message: &Outgoing<'_>) {
+        let Line { shard, socket, .. } = self.lines[peer];
+        self.shards[shard].begin_turn(self.now);
+        self.shards[shard].send(socket, message);
         self.settle();
     }
 

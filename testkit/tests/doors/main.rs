@@ -5,6 +5,7 @@ mod batches;
 mod common;
 mod departures;
 mod inflaters;
+mod kits;
 mod memory;
 mod rooms;
 mod shares;

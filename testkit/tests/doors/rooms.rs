@@ -133,3 +133,18 @@ fn at_the_binary_door_everyone_else_gets_the_bytes() {
     assert_eq!(only(&mut house, peers[1])["code"], "invalid_message");
     assert!(house.heard(peers[2]).is_empty());
 }
+
+#[test]
+fn from_501_members_on_nobody_is_told_who_comes_and_goes() {
+    let mut house = house(1);
+    let (witness, _) = member(&mut house, 0, "r");
+    let last = (1..500).map(|_| member(&mut house, 0, "r").0).last().expect("499 others");
+    assert_eq!(house.messages(witness).len(), 499, "with it there are 500 members");
+    let (one_more, _) = member(&mut house, 0, "r");
+    assert!(house.heard(witness).is_empty());
+    house.says(one_more, &json!({"type": "leave", "room": "r"}));
+    assert_eq!(only(&mut house, witness)["type"], "userLeft", "there are 500 again");
+    let [_, _] = [0, 0].map(|shard| member(&mut house, shard, "r"));
+    house.says(last, &json!({"type": "leave", "room": "r"}));
+    assert!(house.heard(witness).is_empty(), "501 are left");
+}
