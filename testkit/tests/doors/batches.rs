@@ -45,3 +45,17 @@ fn long_messages_are_compressed_for_those_who_agreed() {
     house.bytes(peer, &compressed(text.as_bytes()));
     assert_eq!(house.heard(peer), [Heard::Text(text)]);
 }
+
+#[test]
+fn a_batch_of_one_who_has_gone_is_not_that_of_the_next() {
+    let mut house = house(1);
+    let arrival = Arrival { batch_interval_ms: Some(1_000), ..Arrival::default() };
+    let gone = house.connect(0, CHAT, &arrival);
+    house.breaks(gone);
+    house.pass(500);
+    let next = house.connect(0, CHAT, &arrival);
+    house.pass(999);
+    assert!(house.heard(next).is_empty(), "the time of the first has come, and it was not this one's");
+    house.pass(1);
+    assert_eq!(only(&mut house, next)["messages"][0]["type"], "welcome");
+}

@@ -5,7 +5,7 @@ use fanfare_testkit::dialogue::{Heard, House};
 use fanfare_websocket::{Opcode, write_frame};
 use serde_json::json;
 
-use crate::common::{ECHO, doors, pump};
+use crate::common::{CHAT, ECHO, doors, house, pump};
 
 /// The head of a binary frame of `length` bytes, and `sent` of them.
 fn unfinished(length: u32, sent: usize) -> Vec<u8> {
@@ -67,4 +67,37 @@ fn memory_comes_back_from_one_who_hardly_takes_what_it_has_begun() {
     house.pass(20_000);
     assert!(house.is_gone(slow), "the largest goes");
     assert!(matches!(&house.heard(honest)[..], [Heard::Binary(bytes), ..] if bytes.len() == 1_200_000));
+}
+
+#[test]
+fn what_is_held_is_counted_and_goes_with_its_connection() {
+    let mut house = house(1);
+    let before = house.shard(0).held_bytes();
+    let half = house.connect(0, ECHO, &Arrival::default());
+    house.bytes(half, &unfinished(1 << 20, 300_000));
+    let held = house.shard(0).held_bytes();
+    assert!((300_000..610_000).contains(&(held - before)), "{held}");
+    house.breaks(half);
+    let log_bytes = house.shard(0).held_bytes();
+    assert!(log_bytes <= 1 << 16, "{log_bytes}: one chunk of the log at most");
+    let arrival = Arrival { batch_interval_ms: Some(1_000), ..Arrival::default() };
+    let batched = house.connect(0, CHAT, &arrival);
+    assert!(house.shard(0).held_bytes() > log_bytes, "its welcome waits in its batch");
+    house.breaks(batched);
+    assert_eq!(house.shard(0).held_bytes(), log_bytes);
+}
+
+#[test]
+fn those_who_hold_less_than_most_are_read_though_memory_is_short() {
+    let limits = Limits { memory_budget_bytes: 4 << 20, ..Limits::default() };
+    let mut house = House::new(1, &limits, doors);
+    // Whoever has gone holds nothing, and makes nobody else one of the largest.
+    let arrival = Arrival { batch_interval_ms: Some(1_000), ..Arrival::default() };
+    for _ in 0..40 {
+        let batched = house.connect(0, CHAT, &arrival);
+        house.breaks(batched);
+    }
+    let [large, small] = [0, 0].map(|shard| house.connect(shard, ECHO, &Arrival::default()));
+    assert_eq!(house.bytes(large, &unfinished(16 << 20, 3_600_000)), Reading::Paused);
+    assert_eq!(house.bytes(small, &unfinished(1 << 20, 100_000)), Reading::More);
 }

@@ -67,6 +67,17 @@ impl Kit for Holder {
 }
 
 #[test]
+fn the_end_of_one_who_is_held_counts_once_it_is_let_go() {
+    let mut house = House::new(1, &Limits::default(), || vec![Door::new(DoorRules::default(), Holder)]);
+    let peer = house.connect(0, 0, &Arrival::default());
+    house.says(peer, &json!({"type": "hold"}));
+    house.ends(peer);
+    assert!(!house.is_gone(peer));
+    house.wakes(peer);
+    assert!(house.is_gone(peer));
+}
+
+#[test]
 fn the_heartbeat_rests_while_a_connection_is_not_read() {
     let mut house = House::new(1, &Limits::default(), || vec![Door::new(DoorRules::default(), Holder)]);
     let peer = house.connect(0, 0, &Arrival::default());

@@ -312,7 +312,7 @@ impl Shard {
     pub fn writable(&mut self, socket: SocketId) {
         let now_ms = self.core.now.ms;
         let Some(connection) = self.core.get_mut(socket) else { return };
-        if std::mem::replace(&mut connection.blocked, false) && !connection.outbox.is_empty() {
+        if std::mem::replace(&mut connection.blocked, false) {
             connection.session.progressed(now_ms);
             self.core.mark_dirty(socket.slot);
         }
@@ -454,10 +454,10 @@ impl Core {
 
     fn leave_door(&mut self, door: DoorId, position: u32) {
         let Some(everyone) = self.everyone.get_mut(usize::from(door.0)) else { return };
-        if (position as usize) < everyone.len() {
-            everyone.swap_remove(position as usize);
-        }
-        let Some(moved) = everyone.get(position as usize).copied() else { return };
+        // The last one takes the place of the one that goes, unless it is that one.
+        let Some(moved) = everyone.pop() else { return };
+        let Some(place) = everyone.get_mut(position as usize) else { return };
+        *place = moved;
         if let Some(connection) = self.at_mut(moved) {
             connection.door_position = position;
         }

@@ -87,3 +87,22 @@ fn a_turn_sends_while_a_byte_of_its_eight_mebibytes_is_left() {
         assert!(house.links.has_carry_over(), "the loop must not wait");
     }
 }
+
+#[test]
+fn the_answers_of_a_turn_are_one_piece() {
+    let mut house = House::new(1);
+    house.ask(0, 0, 16);
+    house.ends(0).takes.push_back(Err(ErrorKind::WouldBlock));
+    house.turn(&[0]);
+    let socket = house.socket(0);
+    assert_eq!(house.shard.outgoing_single(socket), Some(&[0x82, 1, 7].repeat(16)[..]));
+}
+
+#[test]
+fn what_lies_in_pieces_is_sent_together() {
+    let mut house = House::new(1);
+    house.ask(0, 200, 3);
+    house.turn(&[0]);
+    assert_eq!(house.ends(0).sent_bytes, 3 * (10 + (200 << 10)));
+    assert_eq!(house.sends.borrow().len(), 1);
+}
