@@ -134,12 +134,19 @@ impl House {
         self.bytes(peer, &frame)
     }
 
+    /// The peer sends bytes as they are, and no turn follows yet. Says whether it would be read further.
+    pub fn bytes_before_a_turn(&mut self, peer: Peer, bytes: &[u8]) -> Reading {
+        let Line { shard, socket, .. } = self.lines[peer];
+        let reading = self.shards[shard].receive(socket, &mut bytes.to_vec(), &mut Share::default());
+        self.lines[peer].reading = reading;
+        reading
+    }
+
     /// The peer sends a text message that no turn follows yet.
     pub fn text_before_a_turn(&mut self, peer: Peer, text: &str) {
         let mut frame = Vec::new();
         write_frame(&mut frame, Opcode::Text, true, false, text.as_bytes(), MASK);
-        let Line { shard, socket, .. } = self.lines[peer];
-        self.lines[peer].reading = self.shards[shard].receive(socket, &mut frame, &mut Share::default());
+        self.bytes_before_a_turn(peer, &frame);
     }
 
     /// The peer sends a JSON message.

@@ -13,8 +13,8 @@ use crate::kit::{Host, Kit, KitHost};
 use crate::limits::{Dialect, DoorRules, Limits};
 use crate::room::Rooms;
 use crate::state::{
-    Arrival, Batch, Closed, Connection, Core, Counters, Current, Due, Gone, INFLATERS_PER_SHARD, Now, Slot,
-    Timers, Waiting, connection_in,
+    Arrival, Batch, Closed, Connection, Core, Counters, Current, Due, Gone, INFLATERS_PER_SHARD, Now, Random,
+    Slot, Timers, Waiting, connection_in,
 };
 
 /// Departures that one turn tells of, counted by rooms: whoever leaves a hundred rooms costs a hundred. Measured: a million
@@ -104,7 +104,7 @@ impl Shard {
             held_bytes: 0,
             holders: 0,
             draining: false,
-            random: setup.seed.max(1),
+            random: Random::new(setup.seed),
             last_id: 0,
             last_number: 0,
             transmit: Vec::new(),
