@@ -2,7 +2,7 @@
 
 use fanfare_hub::{
     Arrival, CloseCode, Door, DoorRules, Edge, ErrorCode, Event, Gone, Kit, Limits, Message, Outgoing, Place,
-    PlaceContext, Sender, ShardId, SocketId, body, home_of,
+    PlaceContext, PlainPlace, Sender, ShardId, SocketId, body, home_of,
 };
 use fanfare_testkit::dialogue::{Heard, House, Peer};
 use serde_json::{Value, json};
@@ -269,4 +269,38 @@ fn a_place_is_woken_once_at_the_earliest_time_it_asked_for() {
     assert!(house.heard(peer).is_empty());
     house.pass(10_000);
     assert_eq!(only(&mut house, peer), json!({"type": "tick", "ms": START_MS + 12_000}));
+}
+
+/// Refuses something when it is woken.
+#[derive(Clone, Copy)]
+struct Refuses;
+
+impl Kit for Refuses {
+    type Place = PlainPlace;
+
+    fn received(&mut self, _: &mut Edge<'_, Self>, _: SocketId, _: Message<'_>) {}
+
+    fn woken(&mut self, cx: &mut Edge<'_, Self>, _: SocketId) {
+        cx.refuse(ErrorCode::Forbidden, "What you waited for");
+    }
+
+    fn place(&mut self, _: &str) -> PlainPlace {
+        PlainPlace
+    }
+}
+
+#[test]
+fn what_a_kit_refuses_when_it_is_woken_is_told_to_the_one_it_was_woken_for() {
+    let mut house = House::new(2, &Limits::default(), || vec![Door::new(DoorRules::default(), Refuses)]);
+    let [other, waits] = [0, 0].map(|shard| house.connect(shard, 0, &Arrival::default()));
+    // The last thing that the shard dealt with was another's: a letter to a place elsewhere.
+    for room in ["a", "b", "c", "d"].into_iter().filter(|room| home_of(room, 2) == ShardId(1)) {
+        house.says(other, &json!({"type": "join", "room": room}));
+    }
+    for peer in [other, waits] {
+        house.heard(peer);
+    }
+    house.wakes(waits);
+    assert!(house.heard(other).is_empty(), "it is nothing to it");
+    assert_eq!(only(&mut house, waits)["message"], "What you waited for");
 }

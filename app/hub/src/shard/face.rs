@@ -226,6 +226,7 @@ impl Shard {
     /// Tells a connection's kit that what it waited for has come.
     pub fn woken(&mut self, socket: SocketId) {
         let Some(door) = self.core.get(socket).map(|connection| connection.door) else { return };
+        self.core.set_current(socket, None);
         self.kits[usize::from(door.0)].woken(&mut self.core, socket);
         self.settle_departed();
     }
