@@ -4,7 +4,7 @@ use fanfare_hub::{Arrival, Door, DoorRules, Limits, SlowPolicy};
 use fanfare_testkit::dialogue::{Heard, House};
 use serde_json::json;
 
-use crate::common::{CHAT, Panics, guest, house, member, only, pump};
+use crate::common::{BINARY, CHAT, Panics, guest, house, member, only, pump};
 
 #[test]
 fn welcome_says_who_one_is() {
@@ -181,4 +181,49 @@ fn the_largest_seq_is_a_number_like_any_other_past_the_limit() {
     let (peer, _) = guest(&mut house, 0);
     house.text(peer, &format!(r#"{{"type":"ping","seq":{}}}"#, u64::MAX));
     assert_eq!(only(&mut house, peer)["code"], "invalid_message");
+}
+
+#[test]
+fn a_receipt_is_taken_without_a_word() {
+    let mut house = house(1);
+    let (peer, _) = guest(&mut house, 0);
+    house.says(peer, &json!({"type": "received", "lastSeq": 7}));
+    assert!(house.heard(peer).is_empty());
+}
+
+#[test]
+fn messages_are_counted() {
+    let mut house = house(1);
+    let (peer, _) = guest(&mut house, 0);
+    house.text(peer, "nonsense");
+    house.says(peer, &json!({"type": "ping"}));
+    for _ in 0..3 {
+        house.binary(peer, &[1, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+    assert_eq!(house.shard(0).counters().messages_received, 5);
+    assert_eq!(house.shard(0).counters().messages_sent, 1 + 5, "the welcome, and an answer to each");
+}
+
+#[test]
+fn private_messages_have_1_to_4000_characters() {
+    let mut house = house(1);
+    let (peer, id) = guest(&mut house, 0);
+    for (chars, heard) in [(0, "nack"), (1, "private"), (4_000, "private"), (4_001, "nack")] {
+        house.says(peer, &json!({"type": "private", "to": id, "text": "ä".repeat(chars), "id": chars}));
+        assert_eq!(house.messages(peer)[0]["type"], heard, "{chars} characters");
+    }
+}
+
+#[test]
+fn an_id_from_another_door_or_of_no_shard_is_nobody_here() {
+    let (_, of_a_third_shard) = guest(&mut house(3), 2);
+    let mut house = house(2);
+    let (ann, _) = guest(&mut house, 0);
+    let at_another_door = house.connect(1, BINARY, &Arrival::default());
+    let welcome = only(&mut house, at_another_door);
+    for to in [welcome["clientId"].as_str().expect("an id"), &of_a_third_shard] {
+        house.says(ann, &json!({"type": "private", "to": to, "text": "psst", "id": 1}));
+        assert_eq!(only(&mut house, ann)["code"], "not_found");
+    }
+    assert!(house.heard(at_another_door).is_empty());
 }

@@ -1,10 +1,10 @@
 //! The forms of what is sent: in batches, compressed.
 
-use fanfare_hub::Arrival;
-use fanfare_testkit::dialogue::{DEFLATE, Heard, compressed};
-use serde_json::json;
+use fanfare_hub::{Arrival, Event, Limits, Outgoing};
+use fanfare_testkit::dialogue::{DEFLATE, Heard, House, compressed};
+use serde_json::{Value, json};
 
-use crate::common::{CHAT, ECHO, house, member, only};
+use crate::common::{CHAT, ECHO, doors, house, member, only};
 
 #[test]
 fn messages_in_batches_for_those_who_ask() {
@@ -58,4 +58,45 @@ fn a_batch_of_one_who_has_gone_is_not_that_of_the_next() {
     assert!(house.heard(next).is_empty(), "the time of the first has come, and it was not this one's");
     house.pass(1);
     assert_eq!(only(&mut house, next)["messages"][0]["type"], "welcome");
+}
+
+#[test]
+fn a_batch_that_fills_the_outbox_does_not_wait() {
+    let limits = Limits { outbox_bytes: 1_000, ..Limits::default() };
+    let mut house = House::new(1, &limits, doors);
+    let peer = house.connect(0, CHAT, &Arrival { batch_interval_ms: Some(1_000), ..Arrival::default() });
+    house.pass(1_000);
+    house.heard(peer);
+    let body = format!(r#"{{"text":"{}"}}"#, "x".repeat(500));
+    let event = Outgoing::Event(Event { name: "said", body: body.as_bytes() });
+    house.server_sends(peer, &event);
+    assert!(house.heard(peer).is_empty());
+    house.server_sends(peer, &event);
+    assert_eq!(only(&mut house, peer)["messages"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_batch_goes_before_the_bytes_that_cannot_stand_in_it() {
+    let mut house = house(1);
+    let arrival =
+        |wants_binary| Arrival { batch_interval_ms: Some(1_000), wants_binary, ..Arrival::default() };
+    let [words, bytes] = [false, true].map(|wants_binary| house.connect(0, CHAT, &arrival(wants_binary)));
+    let both = Outgoing::Either { binary: b"bytes", event: Some(Event { name: "words", body: b"{}" }) };
+    for peer in [words, bytes] {
+        house.server_sends(peer, &both);
+    }
+    assert!(house.heard(words).is_empty(), "an event can wait in it");
+    let heard = house.heard(bytes);
+    assert!(
+        matches!(&heard[..], [Heard::Json(batch), Heard::Binary(_)] if batch["messages"][0]["type"] == "welcome"),
+        "{heard:?}"
+    );
+    house.pass(1_000);
+    let types: Vec<Value> = only(&mut house, words)["messages"]
+        .as_array()
+        .expect("a batch")
+        .iter()
+        .map(|one| one["type"].clone())
+        .collect();
+    assert_eq!(types, ["welcome", "words"]);
 }

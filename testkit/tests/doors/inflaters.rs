@@ -100,3 +100,17 @@ fn a_message_that_has_arrived_whole_does_not_wait_for_an_inflater() {
         assert_eq!(house.heard(honest), [Heard::Text("let me through".to_owned())]);
     }
 }
+
+#[test]
+fn a_message_may_take_its_time_where_nobody_else_waits() {
+    let mut house = house(1);
+    let peer = house.connect(0, ECHO, &Arrival { deflate: Some(DEFLATE), ..Arrival::default() });
+    house.bytes(peer, &begun());
+    for _ in 0..20 {
+        house.pass(3_000);
+        let mut more = Vec::new();
+        write_frame(&mut more, Opcode::Continuation, false, false, &[], Some([1, 2, 3, 4]));
+        house.bytes(peer, &more);
+    }
+    assert!(house.heard(peer).is_empty() && !house.is_gone(peer));
+}

@@ -78,6 +78,16 @@ fn the_end_of_one_who_is_held_counts_once_it_is_let_go() {
 }
 
 #[test]
+fn a_drain_does_not_wait_for_one_who_is_held_and_has_said_nothing_since() {
+    let mut house = House::new(1, &Limits::default(), || vec![Door::new(DoorRules::default(), Holder)]);
+    let peer = house.connect(0, 0, &Arrival::default());
+    house.says(peer, &json!({"type": "hold"}));
+    house.shard(0).drain(1);
+    house.pass(10);
+    assert!(house.heard(peer).contains(&Heard::Close(1012)));
+}
+
+#[test]
 fn the_heartbeat_rests_while_a_connection_is_not_read() {
     let mut house = House::new(1, &Limits::default(), || vec![Door::new(DoorRules::default(), Holder)]);
     let peer = house.connect(0, 0, &Arrival::default());

@@ -147,10 +147,14 @@ impl House {
 
     /// One more connection, with what came with its request; returns its number.
     pub(crate) fn connect(&mut self, early: &mut [u8]) -> usize {
+        self.arrive(&Arrival::default(), early)
+    }
+
+    /// The same, with what was agreed on in its request.
+    pub(crate) fn arrive(&mut self, arrival: &Arrival, early: &mut [u8]) -> usize {
         let number = self.pipes.len();
         let pipe = Pipe { number, sends: Rc::clone(&self.sends), ..Pipe::default() };
-        let arrival = Arrival::default();
-        let token = self.links.insert(&mut self.shard, DoorId(0), &arrival, pipe.clone(), early);
+        let token = self.links.insert(&mut self.shard, DoorId(0), arrival, pipe.clone(), early);
         self.pipes.push((token, pipe));
         number
     }

@@ -156,3 +156,22 @@ fn a_transport_is_found_by_its_token_for_as_long_as_it_is_held() {
     assert!(house.links.transport(token).is_none());
     assert_eq!((house.links.len(), house.links.is_empty()), (1, false));
 }
+
+#[test]
+fn the_end_of_one_who_is_held_or_has_been_sent_away_sends_nobody_away() {
+    let mut house = one();
+    house.ends(0).input.extend([0x81, 0x81, 0, 0, 0, 0, b'x']);
+    house.turn(&[0]);
+    house.turn_now(&[(0, ENDED)]);
+    assert_eq!(
+        (house.shard.counters().shed, house.shard.connections()),
+        (0, 1),
+        "it is held, and not for memory"
+    );
+    let limits = Limits { memory_budget_bytes: 300 << 10, ..Limits::default() };
+    let mut house = House::with(1, limits);
+    house.ends(0).input = begun(1 << 20);
+    house.turn(&[0]);
+    house.turn_now(&[(0, ENDED), (0, ENDED)]);
+    assert_eq!(house.shard.counters().shed, 1, "it is sent away once");
+}

@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use fanfare_hub::{Arrival, DeflateParameters};
+
 use crate::harness::{House, WRITABLE};
 
 /// What a turn sends to all together.
@@ -105,4 +107,32 @@ fn what_lies_in_pieces_is_sent_together() {
     house.turn(&[0]);
     assert_eq!(house.ends(0).sent_bytes, 3 * (10 + (200 << 10)));
     assert_eq!(house.sends.borrow().len(), 1);
+}
+
+#[test]
+fn from_16_kibibytes_on_a_payload_is_sent_from_where_it_lies() {
+    for (kibibytes, in_one_piece) in [(15, true), (16, false)] {
+        let mut house = House::new(1);
+        house.ask(0, kibibytes, 1);
+        house.ends(0).takes.push_back(Err(ErrorKind::WouldBlock));
+        house.turn(&[0]);
+        let socket = house.socket(0);
+        assert_eq!(house.shard.outgoing_single(socket).is_some(), in_one_piece, "{kibibytes} KiB");
+    }
+}
+
+#[test]
+fn a_large_payload_is_compressed_where_that_was_agreed() {
+    let deflate = DeflateParameters {
+        server_no_context_takeover: true,
+        client_no_context_takeover: true,
+        server_max_window_bits: 15,
+        client_max_window_bits: 15,
+    };
+    let mut house = House::new(0);
+    let arrival = Arrival { deflate: Some(deflate), ..Arrival::default() };
+    let peer = house.arrive(&arrival, &mut []);
+    house.ask(peer, 200, 1);
+    house.settle();
+    assert!(house.ends(peer).sent_bytes < 10 << 10, "{}", house.ends(peer).sent_bytes);
 }
