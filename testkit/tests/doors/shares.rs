@@ -1,10 +1,14 @@
 //! What one connection may ask of the server: its limits, its share of a turn, its time.
 
-use fanfare_hub::{Arrival, Door, DoorRules, Edge, Kit, Limits, Message, PlainPlace, Reading, SocketId};
+use fanfare_hub::{
+    Arrival, Door, DoorRules, Edge, Kit, Limits, MAILBOX_BYTES_MAX, Message, PlainPlace, Reading, ShardId,
+    SocketId,
+};
 use fanfare_testkit::dialogue::{DEFLATE, Heard, House, compressed};
+use fanfare_websocket::{Opcode, write_frame};
 use serde_json::json;
 
-use crate::common::{ECHO, guest, house, only};
+use crate::common::{BINARY, ECHO, guest, house, only};
 
 #[test]
 fn broken_frames_and_long_messages_have_their_codes() {
@@ -44,6 +48,29 @@ fn a_turn_gives_one_connection_its_share() {
     let peer = house.connect(0, ECHO, &Arrival { deflate: Some(DEFLATE), ..Arrival::default() });
     assert_eq!(house.bytes(peer, &bomb), Reading::Later, "inflating has its share too");
     assert!(matches!(&house.heard(peer)[..], [Heard::Text(text)] if text.len() == 300_000));
+}
+
+#[test]
+fn whoever_has_filled_a_mailbox_waits_until_it_is_taken() {
+    let mut house = house(2);
+    let [speaker, _] = [0, 1].map(|shard| house.connect(shard, BINARY, &Arrival::default()));
+    let mut frame = Vec::new();
+    write_frame(&mut frame, Opcode::Binary, true, false, &vec![7; MAILBOX_BYTES_MAX / 2], Some([1, 2, 3, 4]));
+    assert_eq!(house.bytes_before_a_turn(speaker, &frame), Reading::Paused);
+    house.shard(0).finish_handling();
+    assert_eq!(house.shard(0).next_resumed(), None);
+    let (envelopes, bytes) = house.shard(0).take_envelopes(ShardId(1)).expect("the message");
+    assert_eq!((envelopes.len(), bytes), (1, MAILBOX_BYTES_MAX / 2 + 128));
+    house.shard(0).finish_handling();
+    assert!(house.shard(0).next_resumed().is_some());
+    // What has been taken counts no more: the next waits for what is in the mailboxes, and for itself.
+    let one = b"x";
+    for (elsewhere, reading) in
+        [(MAILBOX_BYTES_MAX / 2 - 130, Reading::More), (MAILBOX_BYTES_MAX / 2 - 129, Reading::Paused)]
+    {
+        house.shard(0).set_relay_bytes(elsewhere);
+        assert_eq!(house.binary(speaker, one), reading, "{elsewhere} bytes");
+    }
 }
 
 /// Reads a connection no further when it is told to, until it is woken.
