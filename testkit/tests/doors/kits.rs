@@ -1,8 +1,8 @@
 //! What a kit asks of its contexts, and what it is told.
 
 use fanfare_hub::{
-    Arrival, CloseCode, Door, DoorRules, Edge, ErrorCode, Event, Gone, Kit, Limits, Message, Outgoing, Place,
-    PlaceContext, PlainPlace, Sender, ShardId, SocketId, body, home_of,
+    Arrival, CloseCode, Door, DoorRules, Edge, ErrorCode, Event, Gone, Kit, Limits, Message, Outgoing,
+    Payload, Place, PlaceContext, PlainPlace, Sender, ShardId, SocketId, body, home_of,
 };
 use fanfare_testkit::dialogue::{Heard, House, Peer};
 use serde_json::{Value, json};
@@ -44,6 +44,14 @@ impl Kit for Puppet {
             "refuse if asked" => cx.refuse_if_asked(ErrorCode::Forbidden, "No"),
             "begin to work" => cx.busy(from, true),
             "close" => cx.close(from, CloseCode::GOING_AWAY, "As you like"),
+            "close and go on" => {
+                cx.close(from, CloseCode::GOING_AWAY, "As you like");
+                for length in [1, 100_000] {
+                    cx.send_binary(from, Payload::Owned(vec![7; length]));
+                    cx.send_binary(from, Payload::Borrowed(&vec![7; length]));
+                }
+                cx.send(from, &Outgoing::Binary(b"bytes"));
+            }
             "post" => cx.post(wanted["room"].as_str().expect("a room"), from, wanted["at"].as_u64()),
             other => panic!("{other}?"),
         }
@@ -122,6 +130,18 @@ fn a_kit_hears_of_who_comes_and_of_how_they_go() {
     let how = format!("{:?}", Gone::ClosedByServer(CloseCode::GOING_AWAY));
     assert_eq!(only(&mut house, witness)["how"], how);
     assert_eq!(house.shard(0).counters().connections, 4);
+}
+
+#[test]
+fn what_a_kit_sends_after_it_has_closed_is_not_sent() {
+    let mut house = puppets(1);
+    let peer = peer(&mut house, 0);
+    let before = house.shard(0).counters();
+    please(&mut house, peer, "close and go on");
+    assert_eq!(house.heard(peer), [Heard::Close(1001)]);
+    let after = house.shard(0).counters();
+    assert_eq!(after.messages_sent, before.messages_sent);
+    assert_eq!(after.messages_dropped, 0, "nobody was too slow for it");
 }
 
 #[test]
@@ -205,6 +225,18 @@ fn the_end_of_a_peer_waits_for_the_kit_that_works_for_it() {
     house.pass(20_000);
     assert!(!house.is_gone(peer));
     house.wakes(peer);
+    assert!(house.is_gone(peer));
+}
+
+#[test]
+fn a_kit_that_never_ends_has_half_a_minute_more_than_others() {
+    let mut house = puppets(1);
+    let peer = peer(&mut house, 0);
+    please(&mut house, peer, "begin to work");
+    house.ends(peer);
+    house.pass(34_900);
+    assert!(!house.is_gone(peer), "half a minute, and five seconds");
+    house.pass(200);
     assert!(house.is_gone(peer));
 }
 
