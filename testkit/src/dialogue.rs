@@ -25,6 +25,9 @@ pub const DEFLATE: DeflateParameters = DeflateParameters {
     client_max_window_bits: 15,
 };
 
+/// Turns after which whatever has not come to rest never will.
+const TURNS_MAX: usize = 10_000;
+
 /// Something that a peer heard.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Heard {
@@ -271,7 +274,7 @@ impl House {
 
     /// Turns until nothing is left to do.
     pub fn settle(&mut self) {
-        loop {
+        for _ in 0..TURNS_MAX {
             let mut busy = false;
             for index in 0..self.shards.len() {
                 busy |= self.turn(index);
@@ -280,6 +283,7 @@ impl House {
                 return;
             }
         }
+        panic!("after {TURNS_MAX} turns there is still something to do");
     }
 
     fn turn(&mut self, index: usize) -> bool {
