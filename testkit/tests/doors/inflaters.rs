@@ -39,6 +39,7 @@ fn compressed_messages_share_the_inflaters_and_must_go_on() {
         assert!(house.heard(*peer).contains(&Heard::Close(1008)), "five seconds without a byte");
     }
     assert!(!house.is_gone(peers[0]) && !house.is_gone(peers[64]));
+    assert_eq!(house.shard(0).counters().misbehaved, 63);
 }
 
 #[test]

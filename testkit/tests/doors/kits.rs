@@ -229,6 +229,19 @@ fn the_end_of_a_peer_waits_for_the_kit_that_works_for_it() {
 }
 
 #[test]
+fn so_does_a_drain() {
+    let mut house = puppets(1);
+    let peer = peer(&mut house, 0);
+    please(&mut house, peer, "begin to work");
+    house.shard(0).drain(1);
+    house.pass(20_000);
+    assert!(house.heard(peer).is_empty());
+    house.wakes(peer);
+    house.pass(20);
+    assert!(house.heard(peer).contains(&Heard::Close(1012)));
+}
+
+#[test]
 fn a_kit_that_never_ends_has_half_a_minute_more_than_others() {
     let mut house = puppets(1);
     let peer = peer(&mut house, 0);
@@ -241,16 +254,13 @@ fn a_kit_that_never_ends_has_half_a_minute_more_than_others() {
 }
 
 #[test]
-fn so_does_a_drain() {
+fn a_close_does_not_wait_for_a_kit_at_work() {
     let mut house = puppets(1);
     let peer = peer(&mut house, 0);
     please(&mut house, peer, "begin to work");
-    house.shard(0).drain(1);
-    house.pass(20_000);
-    assert!(house.heard(peer).is_empty());
-    house.wakes(peer);
-    house.pass(20);
-    assert!(house.heard(peer).contains(&Heard::Close(1012)));
+    house.server_closes(peer, CloseCode::GOING_AWAY);
+    house.pass(5_100);
+    assert!(house.is_gone(peer), "its peer has not answered the close frame");
 }
 
 #[test]

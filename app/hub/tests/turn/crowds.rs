@@ -1,8 +1,10 @@
 //! A turn has an end, however many connections want something of it.
 
-use fanfare_hub::{Limits, Readiness};
+use std::io::ErrorKind;
 
-use crate::harness::House;
+use fanfare_hub::{Arrival, Limits, Readiness};
+
+use crate::harness::{House, NATIVE};
 
 #[test]
 fn a_turn_sends_so_much_and_leaves_the_rest_to_the_next() {
@@ -113,4 +115,40 @@ fn half_messages_stay_within_the_budget() {
     }
     house.turn(&[]);
     assert!(house.shard.held_bytes() < 1 << 20, "{}", house.shard.held_bytes());
+}
+
+#[test]
+fn when_a_turn_has_not_told_of_all_departures_the_loop_does_not_wait() {
+    let mut house = House::new(0);
+    for _ in 0..20 {
+        let connection = house.arrive(NATIVE, &Arrival::default(), &mut []);
+        for room in 0..100 {
+            let join = format!(r#"{{"type":"join","room":"{room:03}"}}"#);
+            let mut frame = vec![0x81, 0x80 | u8::try_from(join.len()).expect("a short frame"), 0, 0, 0, 0];
+            frame.extend_from_slice(join.as_bytes());
+            house.ends(connection).input.extend(frame);
+        }
+    }
+    house.settle();
+    assert_eq!(house.shard.rooms_and_places(), (100, 100));
+    for connection in 0..20 {
+        house.ends(connection).fails.push_back(ErrorKind::ConnectionReset);
+    }
+    house.turn(&(0..20).collect::<Vec<_>>());
+    assert_eq!(house.shard.connections(), 9, "each costs 101 of 1,024, and the last may cost more");
+    house.settle();
+    assert_eq!((house.shard.connections(), house.links.len()), (0, 0));
+    assert_eq!(house.shard.rooms_and_places(), (0, 0));
+}
+
+#[test]
+fn a_departure_counts_though_it_leaves_no_room() {
+    let mut house = House::new(1_100);
+    for connection in 0..1_100 {
+        house.ends(connection).fails.push_back(ErrorKind::ConnectionReset);
+    }
+    house.turn(&(0..1_100).collect::<Vec<_>>());
+    assert_eq!(house.shard.connections(), 1_100 - 1_024);
+    house.turn(&[]);
+    assert_eq!(house.shard.connections(), 0);
 }

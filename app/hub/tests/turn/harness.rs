@@ -10,6 +10,11 @@ use fanfare_hub::{
     PlainPlace, Readiness, Shard, ShardId, ShardSetup, SocketId, Token, Transport,
 };
 
+/// The door without a dialect, where most connections are.
+pub(crate) const PLAIN: DoorId = DoorId(0);
+/// The door with rooms.
+pub(crate) const NATIVE: DoorId = DoorId(1);
+
 /// The peer has something to say.
 pub(crate) const READABLE: Readiness = Readiness { readable: true, writable: false, read_closed: false };
 /// The peer takes more.
@@ -128,9 +133,10 @@ impl House {
         let setup = ShardSetup { shard, shards: 1, instance, seed: 1, limits };
         let rules = DoorRules { dialect: Dialect::Plain, ..DoorRules::default() };
         let met = Rc::default();
-        let kit = Generous { met: Rc::clone(&met) };
+        let [plain, native] = [0, 1].map(|_| Generous { met: Rc::clone(&met) });
+        let doors = vec![Door::new(rules, plain), Door::new(DoorRules::default(), native)];
         let mut house = Self {
-            shard: Shard::new(setup, vec![Door::new(rules, kit)], Now { ms: 0, unix_ms: 0 }),
+            shard: Shard::new(setup, doors, Now { ms: 0, unix_ms: 0 }),
             links: Links::default(),
             pipes: Vec::new(),
             now_ms: 0,
@@ -147,14 +153,14 @@ impl House {
 
     /// One more connection, with what came with its request; returns its number.
     pub(crate) fn connect(&mut self, early: &mut [u8]) -> usize {
-        self.arrive(&Arrival::default(), early)
+        self.arrive(PLAIN, &Arrival::default(), early)
     }
 
-    /// The same, with what was agreed on in its request.
-    pub(crate) fn arrive(&mut self, arrival: &Arrival, early: &mut [u8]) -> usize {
+    /// The same at any door, with what was agreed on in its request.
+    pub(crate) fn arrive(&mut self, door: DoorId, arrival: &Arrival, early: &mut [u8]) -> usize {
         let number = self.pipes.len();
         let pipe = Pipe { number, sends: Rc::clone(&self.sends), ..Pipe::default() };
-        let token = self.links.insert(&mut self.shard, DoorId(0), arrival, pipe.clone(), early);
+        let token = self.links.insert(&mut self.shard, door, arrival, pipe.clone(), early);
         self.pipes.push((token, pipe));
         number
     }

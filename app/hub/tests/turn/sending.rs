@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use fanfare_hub::{Arrival, DeflateParameters};
 
-use crate::harness::{House, WRITABLE};
+use crate::harness::{House, PLAIN, WRITABLE};
 
 /// What a turn sends to all together.
 const TURN_BYTES: usize = 8 << 20;
@@ -131,7 +131,7 @@ fn a_large_payload_is_compressed_where_that_was_agreed() {
     };
     let mut house = House::new(0);
     let arrival = Arrival { deflate: Some(deflate), ..Arrival::default() };
-    let peer = house.arrive(&arrival, &mut []);
+    let peer = house.arrive(PLAIN, &arrival, &mut []);
     house.ask(peer, 200, 1);
     house.settle();
     assert!(house.ends(peer).sent_bytes < 10 << 10, "{}", house.ends(peer).sent_bytes);
