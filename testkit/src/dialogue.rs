@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use fanfare_hub::{
-    Arrival, Door, DoorId, Instance, Limits, Now, Reading, Shard, ShardId, ShardSetup, Share, SocketId,
+    Arrival, Door, DoorId, Instance, Limits, Now, Outgoing, Reading, Shard, ShardId, ShardSetup, Share,
+    SocketId,
 };
 use fanfare_websocket::{
     DeflateParameters, Deflater, InflaterPool, Opcode, Read, ReadContext, Reader, Role, write_close,
@@ -23,6 +24,9 @@ pub const DEFLATE: DeflateParameters = DeflateParameters {
     server_max_window_bits: 15,
     client_max_window_bits: 15,
 };
+
+/// Turns after which whatever has not come to rest never will.
+const TURNS_MAX: usize = 10_000;
 
 /// Something that a peer heard.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,12 +137,19 @@ impl House {
         self.bytes(peer, &frame)
     }
 
+    /// The peer sends bytes as they are, and no turn follows yet. Says whether it would be read further.
+    pub fn bytes_before_a_turn(&mut self, peer: Peer, bytes: &[u8]) -> Reading {
+        let Line { shard, socket, .. } = self.lines[peer];
+        let reading = self.shards[shard].receive(socket, &mut bytes.to_vec(), &mut Share::default());
+        self.lines[peer].reading = reading;
+        reading
+    }
+
     /// The peer sends a text message that no turn follows yet.
     pub fn text_before_a_turn(&mut self, peer: Peer, text: &str) {
         let mut frame = Vec::new();
         write_frame(&mut frame, Opcode::Text, true, false, text.as_bytes(), MASK);
-        let Line { shard, socket, .. } = self.lines[peer];
-        self.lines[peer].reading = self.shards[shard].receive(socket, &mut frame, &mut Share::default());
+        self.bytes_before_a_turn(peer, &frame);
     }
 
     /// The peer sends a JSON message.
@@ -184,6 +195,14 @@ impl House {
         let Line { shard, socket, .. } = self.lines[peer];
         self.shards[shard].begin_turn(self.now);
         self.shards[shard].close(socket, code, "");
+        self.settle();
+    }
+
+    /// The server sends to the peer, on behalf of somebody outside its turns.
+    pub fn server_sends(&mut self, peer: Peer, message: &Outgoing<'_>) {
+        let Line { shard, socket, .. } = self.lines[peer];
+        self.shards[shard].begin_turn(self.now);
+        self.shards[shard].send(socket, message);
         self.settle();
     }
 
@@ -255,7 +274,7 @@ impl House {
 
     /// Turns until nothing is left to do.
     pub fn settle(&mut self) {
-        loop {
+        for _ in 0..TURNS_MAX {
             let mut busy = false;
             for index in 0..self.shards.len() {
                 busy |= self.turn(index);
@@ -264,6 +283,7 @@ impl House {
                 return;
             }
         }
+        panic!("after {TURNS_MAX} turns there is still something to do");
     }
 
     fn turn(&mut self, index: usize) -> bool {

@@ -48,7 +48,7 @@ pub(crate) enum Kind {
         room: Arc<str>,
         from: Sender,
         reply: Option<Reply>,
-        letter: Box<dyn AnyLetter>,
+        letter: Box<dyn Any + Send>,
         cost_bytes: usize,
     },
 }
@@ -60,23 +60,6 @@ pub(crate) enum Passage {
     Leave,
     /// The connection is gone: as `Leave`, with nobody to answer.
     Gone,
-}
-
-/// A kit's letter, on its way to a place on another shard.
-pub(crate) trait AnyLetter: Send {
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
-}
-
-impl<T: Send + 'static> AnyLetter for T {
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-}
-
-impl std::fmt::Debug for dyn AnyLetter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AnyLetter")
-    }
 }
 
 /// Who sent a letter, as of the moment of sending.
@@ -113,5 +96,43 @@ impl Envelope {
                 Kind::Letter { cost_bytes, .. } => *cost_bytes,
                 Kind::Passage { .. } | Kind::Admit { .. } | Kind::Dismiss { .. } => 0,
             }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fanout::{Event, Outgoing};
+    use crate::ids::ShardId;
+
+    #[test]
+    fn what_waits_between_shards_counts_its_bytes_and_128_for_the_envelope() {
+        let door = DoorId(0);
+        let socket = SocketId { shard: ShardId(1), slot: 0, generation: 0 };
+        let room: Arc<str> = "room".into();
+        let user = User { client_id: "c".into(), number: 1, id: "i".into(), name: "n".into() };
+        let from = Sender { socket, user: Arc::new(user) };
+        let event = Event { name: "file", body: &[b' '; 500] };
+        let binary = &[0; 1_000];
+        for (message, cost_bytes) in [
+            (Outgoing::Event(event), 628),
+            (Outgoing::Binary(binary), 1_128),
+            (Outgoing::Either { binary, event: Some(event) }, 1_628),
+            (Outgoing::Either { binary, event: None }, 1_128),
+            (Outgoing::Text("seven b"), 135),
+        ] {
+            let message = Arc::new(message.to_owned());
+            assert_eq!(Envelope(Kind::Socket { to: socket, message }).cost_bytes(), cost_bytes);
+        }
+        let answer = |answer| Kind::Answer { to: socket, reply: None, answer };
+        let letter = Box::new(());
+        for (kind, cost_bytes) in [
+            (answer(Answer::Ack([b' '; 10].into())), 138),
+            (answer(Answer::Refuse(ErrorCode::Forbidden, "because".into())), 135),
+            (Kind::Admit { socket, room: Arc::clone(&room) }, 128),
+            (Kind::Letter { door, room, from, reply: None, letter, cost_bytes: 4_000 }, 4_128),
+        ] {
+            assert_eq!(Envelope(kind).cost_bytes(), cost_bytes);
+        }
     }
 }

@@ -155,7 +155,18 @@ mod tests {
         }
         assert!(check_room_name("<room>").is_ok());
         assert!(check_room_name("a\u{7f}").is_err());
+        assert!(check_room_name(&"ä".repeat(100)).is_ok());
         assert!(check_room_name(&"r".repeat(101)).expect_err("long").contains("101"));
+    }
+
+    #[test]
+    fn a_home_is_the_same_on_every_node() {
+        // FNV-1a of 64 bits, its halves folded: 0xcbf29ce484222325, 0xaf63dc4c8601ec8c, 0x85944171f73967e8.
+        for (name, folded) in [("", 0x4fd0_bfc1_u32), ("a", 0x2962_30c0), ("foobar", 0x72ad_2699)] {
+            for shards in [1, 2, 7, u16::MAX] {
+                assert_eq!(u32::from(home_of(name, shards).0), folded % u32::from(shards), "{name}");
+            }
+        }
     }
 
     #[test]

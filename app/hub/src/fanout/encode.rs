@@ -34,7 +34,7 @@ pub(crate) struct Encoder {
 /// The variants of one message that have been encoded so far.
 #[derive(Debug, Default)]
 pub(crate) struct Encoded {
-    spans: [Option<Span>; 32],
+    spans: [[Option<Span>; 16]; 2],
     has_text: bool,
 }
 
@@ -64,12 +64,13 @@ impl Encoder {
                 Form::Text
             }
         };
-        let index = usize::from(form == Form::Binary) * 16 + usize::from(variant.deflate_window_bits & 15);
-        if let Some(span) = encoded.spans[index] {
+        // A window has 8 to 15 bits.
+        let (form_index, bits) = (form as usize, usize::from(variant.deflate_window_bits % 16));
+        if let Some(span) = encoded.spans[form_index][bits] {
             return Some(span);
         }
         let span = self.encode_new(log, encoded, message, (form, variant));
-        encoded.spans[index] = Some(span);
+        encoded.spans[form_index][bits] = Some(span);
         Some(span)
     }
 
@@ -150,4 +151,67 @@ fn write(log: &mut Log, opcode: Opcode, compressed: bool, payload: &[u8]) -> Spa
         write_frame_header(out, opcode, true, compressed, payload.len(), None);
         out.extend_from_slice(payload);
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::outgoing::Event;
+    use super::*;
+
+    #[test]
+    fn the_buffer_for_texts_is_used_again_and_never_kept_larger_than_64_kibibytes() {
+        let mut encoder = Encoder::new(usize::MAX);
+        let mut buffer = encoder.take_buffer();
+        buffer.resize(1 << 20, b'x');
+        encoder.give_buffer(buffer);
+        let buffer = encoder.take_buffer();
+        assert_eq!((buffer.len(), buffer.capacity()), (0, 65_536));
+    }
+
+    #[test]
+    fn a_message_is_compressed_from_the_threshold_on_where_that_was_agreed() {
+        let (mut encoder, mut log) = (Encoder::new(100), Log::new());
+        for (length, bits, compressed) in [(99, 15, false), (100, 15, true), (100, 0, false), (100, 9, true)]
+        {
+            let span = encoder.frame(&mut log, Opcode::Text, &vec![b'x'; length], bits);
+            // RSV1 of RFC 7692 §6.
+            assert_eq!(log.bytes(span)[0] & 0x40 != 0, compressed, "{length} bytes, {bits} bits");
+        }
+    }
+
+    #[test]
+    fn a_frame_takes_the_memory_of_its_payload_and_its_header() {
+        let (mut encoder, mut log) = (Encoder::new(usize::MAX), Log::new());
+        encoder.frame(&mut log, Opcode::Binary, &[7; 20_000], 0);
+        assert_eq!(log.allocated_bytes(), 20_000 + HEADER_BYTES_MAX);
+    }
+
+    #[test]
+    fn each_variant_is_encoded_once_and_has_its_own_bytes() {
+        let (mut encoder, mut log) = (Encoder::new(0), Log::new());
+        let event = Event { name: "said", body: br#"{"text":"aaaaaaaaaaaaaaaaaaaa"}"# };
+        let message = Outgoing::Either { binary: b"bbbbbbbbbbbbbbbbbbbbbbbbbbb", event: Some(event) };
+        let mut encoded = Encoded::default();
+        let variants: Vec<_> = [false, true]
+            .into_iter()
+            .flat_map(|wants_binary| {
+                [0, 9, 15].map(|deflate_window_bits| Variant { wants_binary, deflate_window_bits })
+            })
+            .collect();
+        let mut spans = Vec::new();
+        for _ in 0..2 {
+            for variant in &variants {
+                spans.push(encoder.encode(&mut log, &mut encoded, &message, *variant).expect("both have it"));
+            }
+        }
+        assert_eq!(spans[..6], spans[6..], "the second time nothing is written");
+        for (index, span) in spans[..6].iter().enumerate() {
+            assert!(!spans[..index].contains(span));
+            let [binary, compressed] = [index >= 3, index % 3 > 0];
+            let first = if binary { 0x82 } else { 0x81 } | if compressed { 0x40 } else { 0 };
+            assert_eq!(log.bytes(*span)[0], first);
+        }
+        assert!(log.bytes(spans[0]).ends_with(br#""text":"aaaaaaaaaaaaaaaaaaaa"}"#));
+        assert!(log.bytes(spans[3]).ends_with(b"bbb"));
+    }
 }

@@ -162,7 +162,7 @@ impl Log {
     /// Frees what nobody refers to any more.
     pub(crate) fn end_turn(&mut self) {
         let current = &mut self.chunks[self.current as usize];
-        if current.references == 0 && !current.bytes.is_empty() {
+        if current.references == 0 {
             current.bytes.clear();
             if current.bytes.capacity() > 2 * CHUNK_BYTES {
                 self.allocated_bytes -= current.bytes.capacity() - CHUNK_BYTES;
@@ -171,7 +171,8 @@ impl Log {
         }
         while let Some(index) = self.unreferenced.pop() {
             let chunk = &mut self.chunks[index as usize];
-            if chunk.references > 0 || chunk.bytes.capacity() == 0 || index == self.current {
+            // One that went twice in this turn is here twice.
+            if chunk.references > 0 || chunk.bytes.capacity() == 0 {
                 continue;
             }
             let mut bytes = std::mem::take(&mut chunk.bytes);
@@ -222,6 +223,66 @@ mod tests {
                 assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}, freed");
             }
         }
+    }
+
+    #[test]
+    fn a_chunk_is_full_at_64_kibibytes_and_not_before() {
+        let mut log = Log::new();
+        let spans: Vec<_> = (0..9).map(|_| write(&mut log, &[7; 8_192])).collect();
+        assert!(spans[..8].iter().all(|span| span.chunk == spans[0].chunk));
+        assert_ne!(spans[8].chunk, spans[0].chunk);
+        assert_eq!((spans[8].start, spans[8].end), (0, 8_192));
+        assert_eq!(log.allocated_bytes(), 2 * 65_536);
+    }
+
+    #[test]
+    fn what_nobody_takes_is_gone_with_its_turn() {
+        let mut log = Log::new();
+        // Nobody's: nine that seal a chunk, and one in a chunk of its own.
+        for length in [8_192; 9].into_iter().chain([20_000]) {
+            log.append(length, |out| out.resize(out.len() + length, 7));
+        }
+        assert_eq!(log.allocated_bytes(), 2 * 65_536 + 20_000);
+        log.end_turn();
+        assert_eq!(log.allocated_bytes(), 65_536, "the chunk for the next messages");
+        let span = write(&mut log, b"next");
+        assert_eq!((span.start, span.end), (0, 4), "and it begins anew");
+    }
+
+    #[test]
+    fn a_chunk_that_has_grown_is_given_back() {
+        for (length, kept) in [(131_072, 131_072), (131_073, 65_536)] {
+            let mut log = Log::new();
+            let span = log.append(1, |out| out.resize(length, 7));
+            log.retain(span, 1);
+            log.release(span);
+            assert_eq!(log.allocated_bytes(), length);
+            log.end_turn();
+            assert_eq!(log.allocated_bytes(), kept);
+        }
+    }
+
+    #[test]
+    fn four_chunks_of_the_usual_size_are_kept_for_the_next_messages() {
+        let mut log = Log::new();
+        let adopt = |log: &mut Log, capacity| {
+            let span = log.adopt(Vec::with_capacity(capacity));
+            log.retain(span, 1);
+            log.release(span);
+        };
+        for capacity in [65_535, 65_536, 131_072, 131_073] {
+            adopt(&mut log, capacity);
+        }
+        log.end_turn();
+        let mut kept: Vec<_> = log.spare.iter().map(Vec::capacity).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, [65_536, 131_072]);
+        for _ in 0..4 {
+            adopt(&mut log, 65_536);
+        }
+        log.end_turn();
+        assert_eq!(log.spare.len(), 4);
+        assert!(log.spare.iter().all(Vec::is_empty));
     }
 
     #[test]

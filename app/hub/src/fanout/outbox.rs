@@ -98,7 +98,7 @@ impl Outbox {
             }
             return;
         }
-        while sent > 0 && self.queued_bytes > 0 {
+        while sent > 0 && !self.is_empty() {
             let part = sent.min(self.first.len());
             self.first.advance(part);
             self.queued_bytes -= part;
@@ -188,10 +188,39 @@ mod tests {
         let nine = text(&mut log, &[2; 9]);
         outbox.push(nine, false, &mut log);
         assert_eq!(outbox.has_room(10), Ok(()));
-        outbox.push(nine, false, &mut log);
+        let one = text(&mut log, &[3]);
+        outbox.push(one, false, &mut log);
         assert_eq!(outbox.has_room(10), Err(Full));
+        assert_eq!(outbox.has_room(11), Ok(()));
         outbox.advance(100_000, &mut log);
         assert_eq!(outbox.has_room(10), Ok(()));
+    }
+
+    #[test]
+    fn so_many_messages_wait_whatever_their_size() {
+        let (mut log, mut outbox) = (Log::new(), Outbox::default());
+        let one = text(&mut log, &[1]);
+        for _ in 0..OUTBOX_MESSAGES_MAX {
+            assert_eq!(outbox.has_room(usize::MAX), Ok(()));
+            outbox.push(one, false, &mut log);
+        }
+        assert_eq!(outbox.has_room(usize::MAX), Ok(()), "one of them is the one being sent");
+        outbox.push(one, false, &mut log);
+        assert_eq!(outbox.has_room(usize::MAX), Err(Full));
+    }
+
+    #[test]
+    fn what_lies_in_one_piece_is_sent_as_one() {
+        let (mut log, mut outbox) = (Log::new(), Outbox::default());
+        assert_eq!(outbox.single(&log), None);
+        let first = text(&mut log, b"first");
+        outbox.push(first, false, &mut log);
+        assert_eq!(outbox.single(&log), Some(&b"first"[..]));
+        let second = text(&mut log, b"second");
+        outbox.push(second, false, &mut log);
+        assert_eq!(outbox.single(&log), None);
+        outbox.advance(5, &mut log);
+        assert_eq!(outbox.single(&log), Some(&b"second"[..]));
     }
 
     #[test]
@@ -202,7 +231,9 @@ mod tests {
             outbox.push(span, false, &mut log);
         }
         outbox.advance(3, &mut log);
-        assert_eq!(outbox.drop_waiting(25, &mut log), (2, 20));
+        assert_eq!(outbox.drop_waiting(41, &mut log), (0, 0));
+        assert_eq!(outbox.drop_waiting(40, &mut log), (1, 10), "fewer than the limit wait");
+        assert_eq!(outbox.drop_waiting(25, &mut log), (1, 10));
         assert_eq!(contents(&outbox, &log), [&[0u8; 7][..], &[3; 10], &[4; 10]].concat());
         assert_eq!(outbox.drop_unstarted(&mut log), (2, 20));
         assert_eq!(contents(&outbox, &log), [0u8; 7]);

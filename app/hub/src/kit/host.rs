@@ -1,5 +1,6 @@
 //! A kit on one shard: its edge, the places that live here, and the letters between them.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use fanfare_session::Reply;
 
 use super::context::{Edge, PlaceContext};
 use super::traits::{Kit, Message, Place};
-use crate::envelope::{AnyLetter, DoorId, Kind, Passage, Sender};
+use crate::envelope::{DoorId, Kind, Passage, Sender};
 use crate::ids::SocketId;
 use crate::room::{Roster, shrink};
 use crate::state::{Core, Gone};
@@ -47,7 +48,7 @@ pub(crate) trait Host {
         room: Arc<str>,
         from: Sender,
         reply: Option<Reply>,
-        letter: Box<dyn AnyLetter>,
+        letter: Box<dyn Any + Send>,
     );
     fn tick(&mut self, core: &mut Core, room: &Arc<str>);
     fn places(&self) -> usize;
@@ -213,10 +214,10 @@ impl<K: Kit> Host for KitHost<K> {
         room: Arc<str>,
         from: Sender,
         reply: Option<Reply>,
-        letter: Box<dyn AnyLetter>,
+        letter: Box<dyn Any + Send>,
     ) {
         // Both ends of a mailbox run the same kits, so the letter is of this kit's kind.
-        if let Ok(letter) = letter.into_any().downcast::<<K::Place as Place>::Letter>() {
+        if let Ok(letter) = letter.downcast::<<K::Place as Place>::Letter>() {
             self.deliver(core, &room, &from, reply, Letter::Kit(*letter));
         }
     }

@@ -158,6 +158,64 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_large_table_shrinks_when_less_than_an_eighth_of_it_is_in_use() {
+        let shrunk = |capacity: usize, entries: usize| {
+            let mut table: HashMap<usize, ()> = HashMap::with_capacity(capacity);
+            assert_eq!(table.capacity(), capacity, "as large as asked for");
+            table.extend((0..entries).map(|entry| (entry, ())));
+            shrink(&mut table);
+            table.capacity()
+        };
+        assert_eq!(shrunk(896, 1), 896, "a small one stays");
+        assert_eq!(shrunk(3_584, 448), 3_584);
+        assert_eq!(shrunk(3_584, 447), 896, "twice what is in it has room");
+        assert_eq!(shrunk(3_584, 300), 896);
+        assert_eq!(shrunk(3_584, 0), 0);
+    }
+
+    #[test]
+    fn a_list_of_members_shrinks_when_less_than_a_quarter_of_it_is_in_use() {
+        let mut rooms = Rooms::default();
+        let index = rooms.claim(DoorId(0), "room");
+        rooms.restore(index, Vec::with_capacity(64));
+        for slot in 0..64 {
+            assert_eq!(rooms.enter(index, slot), Some(slot));
+        }
+        let capacity = |rooms: &Rooms| rooms.rooms[0].as_ref().map(|room| room.members.capacity());
+        for position in (16..64).rev() {
+            rooms.exit(index, position);
+            assert_eq!(capacity(&rooms), Some(64), "{position} are left");
+        }
+        rooms.exit(index, 15);
+        assert_eq!(capacity(&rooms), Some(30));
+    }
+
+    #[test]
+    fn whoever_takes_a_place_in_the_list_is_named() {
+        let mut rooms = Rooms::default();
+        let index = rooms.claim(DoorId(0), "room");
+        for slot in [7, 8, 9] {
+            rooms.enter(index, slot);
+        }
+        assert_eq!(rooms.exit(index, 0), Some(9));
+        assert_eq!(rooms.exit(index, 1), None, "the last leaves nobody to be moved");
+        assert_eq!(rooms.exit(index, 1), None, "nobody stands there");
+        assert_eq!(rooms.lend_members(index), [9]);
+    }
+
+    #[test]
+    fn a_table_of_rooms_is_kept_up_to_1024_of_them() {
+        for (count, kept) in [(1_024, 1_024), (1_025, 0)] {
+            let mut rooms = Rooms::default();
+            let all: Vec<_> = (0..count).map(|number| rooms.claim(DoorId(0), &number.to_string())).collect();
+            for index in all {
+                rooms.unclaim(index);
+            }
+            assert_eq!(rooms.rooms.len(), kept);
+        }
+    }
+
+    #[test]
     fn tables_that_were_large_become_small_again() {
         let mut rooms = Rooms::default();
         let door = DoorId(0);

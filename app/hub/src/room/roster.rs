@@ -82,3 +82,26 @@ impl Roster {
         counts.filter_map(|(shard, _)| u16::try_from(shard).ok().map(ShardId))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_without_members_is_told_nothing() {
+        let mut roster = Roster::default();
+        let senders = [0, 2, 2].map(|shard| {
+            let number = u32::from(shard);
+            let socket = SocketId { shard: ShardId(shard), slot: 0, generation: 0 };
+            let user = User { client_id: "c".into(), number, id: "i".into(), name: "n".into() };
+            Sender { socket, user: Arc::new(user) }
+        });
+        let shards = |roster: &Roster| roster.shards().map(|shard| shard.0).collect::<Vec<_>>();
+        assert!(roster.insert(&senders[0], 0) && roster.insert(&senders[1], 0));
+        assert!(!roster.insert(&senders[2], 0), "it is in already");
+        assert_eq!(shards(&roster), [0, 2]);
+        assert!(roster.remove(senders[2].socket));
+        assert!(!roster.remove(senders[2].socket), "it is out already");
+        assert_eq!(shards(&roster), [0]);
+    }
+}

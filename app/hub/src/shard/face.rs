@@ -13,8 +13,8 @@ use crate::kit::{Host, Kit, KitHost};
 use crate::limits::{Dialect, DoorRules, Limits};
 use crate::room::Rooms;
 use crate::state::{
-    Arrival, Batch, Closed, Connection, Core, Counters, Current, Due, Gone, INFLATERS_PER_SHARD, Now, Slot,
-    Timers, Waiting, connection_in,
+    Arrival, Batch, Closed, Connection, Core, Counters, Current, Due, Gone, INFLATERS_PER_SHARD, Now, Random,
+    Slot, Timers, Waiting, connection_in,
 };
 
 /// Departures that one turn tells of, counted by rooms: whoever leaves a hundred rooms costs a hundred. Measured: a million
@@ -105,7 +105,7 @@ impl Shard {
             memberships: 0,
             holders: 0,
             draining: false,
-            random: setup.seed.max(1),
+            random: Random::new(setup.seed),
             last_id: 0,
             last_number: 0,
             transmit: Vec::new(),
@@ -227,6 +227,7 @@ impl Shard {
     /// Tells a connection's kit that what it waited for has come.
     pub fn woken(&mut self, socket: SocketId) {
         let Some(door) = self.core.get(socket).map(|connection| connection.door) else { return };
+        self.core.set_current(socket, None);
         self.kits[usize::from(door.0)].woken(&mut self.core, socket);
         self.settle_departed();
     }
@@ -313,7 +314,7 @@ impl Shard {
     pub fn writable(&mut self, socket: SocketId) {
         let now_ms = self.core.now.ms;
         let Some(connection) = self.core.get_mut(socket) else { return };
-        if std::mem::replace(&mut connection.blocked, false) && !connection.outbox.is_empty() {
+        if std::mem::replace(&mut connection.blocked, false) {
             connection.session.progressed(now_ms);
             self.core.mark_dirty(socket.slot);
         }
@@ -456,10 +457,10 @@ impl Core {
 
     fn leave_door(&mut self, door: DoorId, position: u32) {
         let Some(everyone) = self.everyone.get_mut(usize::from(door.0)) else { return };
-        if (position as usize) < everyone.len() {
-            everyone.swap_remove(position as usize);
-        }
-        let Some(moved) = everyone.get(position as usize).copied() else { return };
+        // The last one takes the place of the one that goes, unless it is that one.
+        let Some(moved) = everyone.pop() else { return };
+        let Some(place) = everyone.get_mut(position as usize) else { return };
+        *place = moved;
         if let Some(connection) = self.at_mut(moved) {
             connection.door_position = position;
         }

@@ -8,6 +8,7 @@ use fanfare_session::{Reply, Session};
 
 use super::budget::Waiting;
 use super::connection::{Closed, Connection, Slot, connection_in};
+use super::drain::Random;
 use super::timers::Timers;
 use crate::envelope::{Answer, DoorId, Envelope, Kind};
 use crate::fanout::{Encoder, Log};
@@ -107,7 +108,7 @@ pub(crate) struct Core {
     pub(crate) memberships: usize,
     pub(crate) holders: usize,
     pub(crate) draining: bool,
-    pub(crate) random: u64,
+    pub(crate) random: Random,
     pub(crate) last_id: u64,
     pub(crate) last_number: u32,
     /// Frames that sessions want sent, on their way to the log.
@@ -155,14 +156,6 @@ impl Core {
         let number = connection.number;
         let user = connection.user.get_or_insert_with(|| Arc::new(guest(instance, socket, number, None)));
         Some(Arc::clone(user))
-    }
-
-    /// The next of a series of random numbers that the seed decides (xorshift64*).
-    pub(crate) fn random(&mut self) -> u64 {
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
     /// A number that this shard has not given before. It grows with the time, so that a room which comes back after it was

@@ -16,6 +16,23 @@ const SPREAD_MS_PER_CONNECTION: u64 = 100;
 /// How much later a farewell is tried again where an answer is still owed.
 const OWED_RETRY_MS: u64 = 20;
 
+/// A series of random numbers that a seed decides (xorshift64*).
+#[derive(Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.max(1))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
 impl Core {
     /// Spreads the farewells of everybody over `within_ms`, or less where there are few.
     pub(crate) fn drain(&mut self, within_ms: u64) {
@@ -27,7 +44,7 @@ impl Core {
             let Some(socket) = self.socket_at(slot).filter(|socket| self.get(*socket).is_some()) else {
                 continue;
             };
-            let at_ms = self.now.ms.saturating_add(self.random() % within_ms.max(1));
+            let at_ms = self.now.ms.saturating_add(self.random.next() % within_ms.max(1));
             self.timers.set(at_ms, Due::Farewell(socket));
         }
     }
@@ -42,9 +59,23 @@ impl Core {
             return;
         }
         if self.rules[usize::from(connection.door.0)].dialect == Dialect::Native {
-            let after_ms = self.random() % RETURN_AFTER_MS_MAX;
+            let after_ms = self.random.next() % RETURN_AFTER_MS_MAX;
             self.event(socket.slot, "reconnect", format!("{{\"afterMs\":{after_ms}}}").as_bytes());
         }
         self.close(socket, CloseCode::SERVICE_RESTART, "Service restart");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_series_is_that_of_xorshift64_star() {
+        for seed in [0, 1] {
+            let mut random = Random::new(seed);
+            let series = [random.next(), random.next(), random.next()];
+            assert_eq!(series, [0x47e4_ce4b_896c_dd1d, 0xabcf_a6a8_e079_651d, 0xb9d1_0d8f_eb73_1f57]);
+        }
     }
 }

@@ -16,4 +16,5 @@ pub use connection::{Arrival, Closed, Reading};
 pub(crate) use connection::{Batch, Connection, Slot, connection_in};
 pub(crate) use core::{Core, Current};
 pub use core::{Counters, Gone, Now};
+pub(crate) use drain::Random;
 pub(crate) use timers::{Due, Timers};

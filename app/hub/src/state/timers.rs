@@ -196,6 +196,56 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// What has come up by now: no more ticks than the wheel has.
+    fn up_to(timers: &mut Timers, now_ms: u64) -> Vec<(u64, Vec<(u32, u32)>)> {
+        std::iter::from_fn(|| timers.next_bucket(now_ms)).take(WHEEL_TICKS).collect()
+    }
+
+    proptest! {
+        /// Against a plain list of what was entered: each entry comes up once, in its tick, in order.
+        #[test]
+        fn the_wheel_does_as_a_list_would(
+            start_ms in 0u64..10_000_000,
+            steps in proptest::collection::vec((0u64..40_000, 0u64..9_000), 1..100)
+        ) {
+            let mut timers = Timers::new();
+            timers.start(start_ms);
+            let mut now_ms = start_ms;
+            let mut list: Vec<(u64, u32)> = Vec::new();
+            for (slot, (after_ms, pass_ms)) in (0..).zip(steps) {
+                let current = now_ms / TICK_MS;
+                let tick = timers.enter(now_ms + after_ms, slot, 7);
+                // Not before its time, not in a tick that is over, not further away than the wheel goes.
+                let wanted = (now_ms + after_ms).div_ceil(TICK_MS).max(current + 1).min(current + 511);
+                prop_assert_eq!(tick, wanted);
+                list.push((tick, slot));
+                let first = list.iter().map(|(tick, _)| *tick).min();
+                prop_assert_eq!(timers.next_ms(), first.map(|tick| tick * TICK_MS));
+                now_ms += pass_ms;
+                list.sort_unstable();
+                let due: Vec<(u64, u32)> = list.extract_if(.., |(tick, _)| *tick * TICK_MS <= now_ms).collect();
+                let mut seen = Vec::new();
+                for (tick, mut entries) in up_to(&mut timers, now_ms) {
+                    prop_assert!(!entries.is_empty());
+                    entries.sort_unstable();
+                    seen.extend(entries.into_iter().map(|(slot, _)| (tick, slot)));
+                }
+                prop_assert_eq!(seen, due);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_entered_late_comes_up_in_the_next_tick() {
+        let mut timers = Timers::new();
+        timers.start(64_000);
+        assert_eq!(timers.enter(0, 1, 0), 1_001);
+        assert_eq!(timers.next_bucket(64_063), None);
+        assert_eq!(timers.next_bucket(64_064), Some((1_001, vec![(1, 0)])));
+        assert_eq!(timers.next_bucket(64_064), None);
+    }
 
     #[test]
     fn entries_come_up_in_their_tick_and_not_before() {
@@ -207,7 +257,7 @@ mod tests {
         let mut seen = Vec::new();
         for step in 0..1_000u64 {
             let now_ms = 1_000_000 + step * 50;
-            while let Some((_, entries)) = timers.next_bucket(now_ms) {
+            for (_, entries) in up_to(&mut timers, now_ms) {
                 seen.extend(entries.into_iter().map(|(slot, _)| (slot, now_ms - 1_000_000)));
             }
         }

@@ -1,0 +1,12 @@
+//! Rules that hold at every native door, one dialogue each.
+
+mod answers;
+mod batches;
+mod common;
+mod departures;
+mod inflaters;
+mod kits;
+mod memory;
+mod rooms;
+mod shares;
+mod slow;
