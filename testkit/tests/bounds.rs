@@ -185,3 +185,60 @@ fn rooms_take_at_most_half_of_the_memory_budget() {
     }
     assert_eq!(house.messages(bob).iter().filter(|message| message["type"] == "ack").count(), 100);
 }
+
+#[test]
+fn a_room_that_comes_and_goes_leaves_no_timers() {
+    let mut house = chat(1, &Limits::default());
+    let (peer, _) = guest(&mut house, 0);
+    for number in 0..200 {
+        let room = format!("room {}", number % 3);
+        house.says(peer, &join(&room));
+        house.says(peer, &json!({"type": "typing", "room": room, "typing": true}));
+        assert!(house.shard(0).timers() <= 1, "{} timers", house.shard(0).timers());
+        house.says(peer, &json!({"type": "leave", "room": room}));
+        house.pass(7);
+    }
+    assert_eq!(house.shard(0).timers(), 0);
+}
+
+#[test]
+fn a_batch_has_one_timer_however_often_it_is_full() {
+    let mut house = chat(1, &Limits::default());
+    let arrival = Arrival { batch_interval_ms: Some(1_000), ..Arrival::default() };
+    let peer = house.connect(0, 0, &arrival);
+    for _ in 0..2_000 {
+        house.says(peer, &json!({"type": "ping", "timestamp": 1}));
+        assert!(house.shard(0).timers() <= 1);
+    }
+    house.pass(1_000);
+    assert_eq!(house.shard(0).timers(), 0);
+}
+
+#[test]
+fn whoever_tells_many_waits_until_they_have_been_offered_it() {
+    let mut house = chat(1, &Limits::default());
+    let peers: Vec<Peer> = (0..20).map(|_| guest(&mut house, 0).0).collect();
+    for peer in &peers {
+        house.says(*peer, &join("hall"));
+    }
+    peers.iter().for_each(|peer| drop(house.heard(*peer)));
+    let say = |text: &str| json!({"type": "chat", "room": "hall", "text": text}).to_string();
+    // A text of 4,000 bytes is 80 kB for twenty; no turn comes in between.
+    let mut said = 0;
+    while house.reading(peers[0]) != Reading::Paused {
+        house.text_before_a_turn(peers[0], &say(&"x".repeat(3_990)));
+        said += 1;
+        assert!(said < 200, "still read after {said} texts");
+    }
+    assert!((95..110).contains(&said), "8 MiB are about 103 texts to twenty: {said}");
+    assert!(!house.shard(0).takes_mail(), "what other shards have for them waits too");
+    // Whoever speaks to themselves goes on.
+    house.text_before_a_turn(peers[1], r#"{"type":"ping","timestamp":1}"#);
+    assert_eq!(house.reading(peers[1]), Reading::More);
+    house.settle();
+    assert_eq!(house.reading(peers[0]), Reading::More);
+    for peer in peers {
+        let heard = house.messages(peer);
+        assert_eq!(heard.iter().filter(|message| message["type"] == "chat").count(), said);
+    }
+}

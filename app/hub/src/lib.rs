@@ -22,7 +22,7 @@ pub use ids::{
 pub use kit::{Edge, Kit, Message, Place, PlaceContext, PlainPlace};
 pub use limits::{
     BATCH_INTERVAL_MS_MAX, CROWDED_MEMBERS, Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX, MEMORY_STALL_MS,
-    OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX, SlowPolicy,
+    MESSAGE_BYTES_MAX, OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX, SlowPolicy,
 };
 pub use links::{Links, READ_BUFFER_BYTES, Readiness, Token, Transport};
 pub use shard::{Door, Shard, ShardSetup};

@@ -8,11 +8,18 @@ pub const CROWDED_MEMBERS: usize = 500;
 /// Users that a `presence` answer lists.
 pub const PRESENCE_USERS_MAX: usize = 200;
 
+/// The longest message of any door, whatever its rules say: positions in the log are 32 bits.
+pub const MESSAGE_BYTES_MAX: usize = 2 << 30;
+
 /// Bytes that may wait in the mailboxes to other shards; at half of it the connections that cause them are not read.
 pub const MAILBOX_BYTES_MAX: usize = 16 << 20;
 
 /// Messages that may wait in one outbox, whatever their size: a message of one byte costs its place in the list too.
 pub const OUTBOX_MESSAGES_MAX: usize = 65_536;
+
+/// Bytes that may wait to be offered to their sockets, with all connections together: whoever tells several others more than
+/// that is not read until they have been offered it. As much as one turn sends.
+pub(crate) const UNOFFERED_BYTES_MAX: usize = 8 << 20;
 
 /// How long connections may be kept waiting for memory before the largest is closed for them.
 pub const MEMORY_STALL_MS: u64 = 10_000;
@@ -92,6 +99,15 @@ pub struct DoorRules {
 }
 
 impl DoorRules {
+    /// The rules with the limits that hold for every door.
+    pub(crate) fn within_limits(self) -> Self {
+        Self {
+            text_limit_bytes: self.text_limit_bytes.min(MESSAGE_BYTES_MAX),
+            binary_limit_bytes: self.binary_limit_bytes.min(MESSAGE_BYTES_MAX),
+            ..self
+        }
+    }
+
     /// Whether neighbouring messages may become one span: where single ones may be dropped their boundaries matter.
     pub(crate) fn merges(&self) -> bool {
         self.slow == SlowPolicy::Disconnect

@@ -208,7 +208,12 @@ impl<T: Transport> Links<T> {
 
     /// Reads those who had more than their share in the turn before.
     pub fn read_carry_over(&mut self, shard: &mut Shard) {
+        let before = shard.counters().messages_received;
         for _ in 0..self.carry_over.len().min(CARRY_OVER_PER_TURN) {
+            // A batch counts for what is in it.
+            if shard.counters().messages_received - before >= u64::from(FRAMES_FOR_ALL) {
+                break;
+            }
             let Some(index) = self.carry_over.pop_front() else { break };
             if let Some(link) = self.links[index].as_mut() {
                 link.in_carry_over = false;
@@ -322,7 +327,6 @@ impl<T: Transport> Links<T> {
 
     fn remove(&mut self, index: usize) {
         if let Some(link) = self.links[index].take() {
-            self.vacant.push(index);
             self.removed.push((Token(index), link.transport));
         }
     }
@@ -362,7 +366,10 @@ impl<T: Transport> Links<T> {
         shard.end_turn();
         let rest = self.removed.split_off(self.removed.len().min(CLOSES_PER_TURN));
         self.unsettled = shard.is_unsettled() || !rest.is_empty();
-        std::mem::replace(&mut self.removed, rest)
+        let removed = std::mem::replace(&mut self.removed, rest);
+        // Until now the poller may have known a transport by its number: nobody else could have it.
+        self.vacant.extend(removed.iter().map(|(token, _)| token.0));
+        removed
     }
 
     /// Offers what there is to its sockets, as far as a turn goes: for one half those who came last, which answers whoever

@@ -189,6 +189,7 @@ impl CoreLoop {
         self.mail.extend(self.mailboxes.take(self.id));
         let mut carried_out = 0;
         while carried_out < ENVELOPES_PER_TURN
+            && self.shard.takes_mail()
             && let Some(mail) = self.mail.pop_front()
         {
             carried_out += 1;

@@ -33,11 +33,13 @@ pub struct Request<'a> {
 /// A message that cannot be read. Whatever could still be read of its `id` is kept, so that the answer finds its asker.
 #[derive(Debug, thiserror::Error)]
 #[error("Invalid message format: {reason}")]
-pub struct Malformed {
+pub struct Malformed<'a> {
     /// What is wrong, with the field, the limit and the value where there is one.
     pub reason: String,
     /// `invalid_json` or `invalid_message`.
     pub code: ErrorCode,
+    /// The `id` as it stands in the text, where there is one that could be answered.
+    pub id: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +49,13 @@ struct Head<'a> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
     seq: Option<u64>,
+}
+
+/// What can be read of a message that cannot be read.
+#[derive(Deserialize)]
+struct Asker<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +69,18 @@ struct Batch<'a> {
 /// # Errors
 /// [`Malformed`] where the text is not JSON, not an object with a string `type`, nests deeper than [`JSON_DEPTH_MAX`],
 /// or has an `id` or `seq` of the wrong kind.
-pub fn read(text: &str) -> Result<Request<'_>, Malformed> {
+pub fn read(text: &str) -> Result<Request<'_>, Malformed<'_>> {
+    read_head(text).map_err(|malformed| Malformed { id: asker(text), ..malformed })
+}
+
+fn asker(text: &str) -> Option<&str> {
+    // An array would be read as the members in their order.
+    let object = text.trim_ascii_start().starts_with('{').then_some(text)?;
+    let asker: Asker<'_> = serde_json::from_str(object).ok()?;
+    asker.id.map(RawValue::get).filter(|id| check_id(id).is_ok())
+}
+
+fn read_head(text: &str) -> Result<Request<'_>, Malformed<'static>> {
     if depth_exceeds(text, JSON_DEPTH_MAX) {
         return Err(invalid(format!("nested deeper than {JSON_DEPTH_MAX} levels")));
     }
@@ -68,7 +88,7 @@ pub fn read(text: &str) -> Result<Request<'_>, Malformed> {
         let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
         let code = if is_json { ErrorCode::InvalidMessage } else { ErrorCode::InvalidJson };
         let reason = r#"a message is one JSON object, such as {"type":"join","room":"lobby"}"#.to_owned();
-        return Err(Malformed { reason, code });
+        return Err(Malformed { reason, code, id: None });
     }
     let head: Head<'_> = serde_json::from_str(text).map_err(|error| unreadable(text, &error))?;
     let kind = head.kind.ok_or_else(|| invalid("the member \"type\" is missing".to_owned()))?;
@@ -86,7 +106,7 @@ pub fn read(text: &str) -> Result<Request<'_>, Malformed> {
 ///
 /// # Errors
 /// [`Malformed`] where `messages` is missing, not an array, or longer than [`BATCH_MESSAGES_MAX`].
-pub fn batch_messages(text: &str) -> Result<Vec<&str>, Malformed> {
+pub fn batch_messages(text: &str) -> Result<Vec<&str>, Malformed<'_>> {
     let batch: Batch<'_> = serde_json::from_str(text).map_err(|error| unreadable(text, &error))?;
     let count = batch.messages.len();
     if count > BATCH_MESSAGES_MAX {
@@ -97,7 +117,7 @@ pub fn batch_messages(text: &str) -> Result<Vec<&str>, Malformed> {
     Ok(batch.messages.into_iter().map(RawValue::get).collect())
 }
 
-fn check_id(id: &str) -> Result<(), Malformed> {
+fn check_id(id: &str) -> Result<(), Malformed<'static>> {
     if !matches!(id.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9')) {
         return Err(invalid("\"id\" is a number or a string".to_owned()));
     }
@@ -107,15 +127,15 @@ fn check_id(id: &str) -> Result<(), Malformed> {
     Ok(())
 }
 
-fn invalid(reason: String) -> Malformed {
-    Malformed { reason, code: ErrorCode::InvalidMessage }
+fn invalid(reason: String) -> Malformed<'static> {
+    Malformed { reason, code: ErrorCode::InvalidMessage, id: None }
 }
 
-fn unreadable(text: &str, error: &serde_json::Error) -> Malformed {
+fn unreadable(text: &str, error: &serde_json::Error) -> Malformed<'static> {
     // A wrong kind of value may be found before a syntax error further on: the text as a whole decides which it is.
     let is_json = error.is_data() && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     let code = if is_json { ErrorCode::InvalidMessage } else { ErrorCode::InvalidJson };
-    Malformed { reason: error.to_string(), code }
+    Malformed { reason: error.to_string(), code, id: None }
 }
 
 #[cfg(test)]
@@ -159,6 +179,24 @@ mod tests {
         ] {
             assert_eq!(code(text), ErrorCode::InvalidMessage, "{text}");
         }
+    }
+
+    #[test]
+    fn the_id_of_a_bad_message_is_kept_where_it_can_be_answered() {
+        for (text, id) in [
+            (r#"{"id":7}"#, Some("7")),
+            (r#"{"type":5,"id":"a"}"#, Some(r#""a""#)),
+            (r#"{"type":"ping","id":7,"seq":0}"#, Some("7")),
+            (r#"{"type":"ping","id":7,"seq":{}}"#, Some("7")),
+            (r#"{"type":"ping","id":{}}"#, None),
+            (r#"{"type":5,"id":null}"#, None),
+            (r#"{"id":7,"#, None),
+            (r#"[7]"#, None),
+        ] {
+            assert_eq!(read(text).expect_err(text).id, id, "{text}");
+        }
+        let deep = format!(r#"{{"id":7,"a":{}{}}}"#, "[".repeat(9_000), "]".repeat(9_000));
+        assert_eq!(read(&deep).expect_err("deep").id, Some("7"));
     }
 
     #[test]

@@ -21,9 +21,9 @@ pub struct Order {
 pub enum Sequenced {
     /// It is the next one: handle it, then ask [`Order::take_ready`].
     Now,
-    /// It came before its time and is kept.
+    /// It came before its time and is kept, or one of its number is kept already.
     Kept,
-    /// It was had before: nothing to do.
+    /// It was handled before: nothing to do.
     Repeated,
     /// Too much waits already; the text names the limit and the value.
     Refused(String),
@@ -37,8 +37,11 @@ impl Order {
             self.next = Some(next.saturating_add(1));
             return Sequenced::Now;
         }
-        if seq < next || self.early.contains_key(&seq) {
+        if seq < next {
             return Sequenced::Repeated;
+        }
+        if self.early.contains_key(&seq) {
+            return Sequenced::Kept;
         }
         if self.early.len() == EARLY_MESSAGES_MAX {
             return Sequenced::Refused(format!(
@@ -82,7 +85,7 @@ mod tests {
         assert_eq!(order.receive(5, "e"), Sequenced::Now);
         assert_eq!(order.receive(5, "e"), Sequenced::Repeated);
         assert_eq!(order.receive(7, "g"), Sequenced::Kept);
-        assert_eq!(order.receive(7, "other"), Sequenced::Repeated);
+        assert_eq!(order.receive(7, "other"), Sequenced::Kept);
         assert_eq!(order.take_ready(), None);
         assert_eq!(order.receive(6, "f"), Sequenced::Now);
         assert_eq!(order.take_ready().as_deref(), Some("g"));

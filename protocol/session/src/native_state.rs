@@ -1,6 +1,6 @@
 //! The native dialect's share of a connection: ids, order, and the messages that need no application.
 
-use fanfare_native::{ErrorCode, Malformed, Order, Request, Sequenced, batch_messages, read};
+use fanfare_native::{ErrorCode, Order, Request, Sequenced, batch_messages, read};
 
 use crate::pending::{IdRefused, Pending, Reply, UNANSWERED_MAX};
 
@@ -31,13 +31,6 @@ pub enum Opened<'a> {
     },
 }
 
-impl<'a> Opened<'a> {
-    fn malformed(error: &Malformed) -> Self {
-        let reason = error.to_string();
-        Self::Refused { code: error.code, reason, id: None }
-    }
-}
-
 /// Whether a message stands alone or inside a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -50,22 +43,28 @@ pub(crate) enum Place {
 pub(crate) fn open<'a>(state: &mut Option<Box<NativeState>>, text: &'a str, place: Place) -> Opened<'a> {
     let request = match read(text) {
         Ok(request) => request,
-        Err(error) => return Opened::malformed(&error),
+        Err(error) => return refuse(state, error.code, error.to_string(), error.id),
     };
+    let is_batch = request.kind == "batch";
+    if is_batch && request.seq.is_some() {
+        let reason = "Invalid message format: a \"seq\" belongs to the messages inside a batch".to_owned();
+        return refuse(state, ErrorCode::InvalidMessage, reason, request.id);
+    }
     if let (Some(seq), true) = (request.seq, place != Place::InOrder) {
         match state.get_or_insert_default().order.receive(seq, text) {
             Sequenced::Now => {}
+            // A repeat is a copy of what has had its answer.
             Sequenced::Kept | Sequenced::Repeated => return Opened::Nothing,
             Sequenced::Refused(reason) => {
-                return Opened::Refused { code: ErrorCode::RateLimited, reason, id: request.id };
+                return refuse(state, ErrorCode::RateLimited, reason, request.id);
             }
         }
     }
     let reply = match request.id.map(|id| state.get_or_insert_default().pending.open(id)).transpose() {
         Ok(reply) => reply,
-        Err(refused) => return refuse_id(&request, refused),
+        Err(refused) => return refuse_id(state, request.id, refused),
     };
-    if request.kind != "batch" {
+    if !is_batch {
         return Opened::Request(request, reply);
     }
     let messages = match place {
@@ -75,28 +74,35 @@ pub(crate) fn open<'a>(state: &mut Option<Box<NativeState>>, text: &'a str, plac
     match messages {
         Ok(messages) => Opened::Batch(messages, reply),
         Err(reason) => {
-            if let (Some(reply), Some(state)) = (reply, state) {
+            if let (Some(reply), Some(state)) = (reply, state.as_mut()) {
                 state.pending.take(reply);
             }
             let reason = format!("Invalid message format: {reason}");
-            Opened::Refused { code: ErrorCode::InvalidMessage, reason, id: request.id }
+            refuse(state, ErrorCode::InvalidMessage, reason, request.id)
         }
     }
 }
 
-fn refuse_id<'a>(request: &Request<'a>, refused: IdRefused) -> Opened<'a> {
-    let id = request.id.unwrap_or_default();
-    match refused {
-        IdRefused::Conflict => Opened::Refused {
-            code: ErrorCode::Conflict,
-            reason: format!("id {id} is still unanswered on this connection"),
-            // The answer that is owed must stay the only one: this refusal goes out as an `error`.
-            id: None,
-        },
-        IdRefused::TooMany => Opened::Refused {
-            code: ErrorCode::RateLimited,
-            reason: format!("at most {UNANSWERED_MAX} ids may be unanswered"),
-            id: request.id,
-        },
-    }
+/// A refusal. Where the id is still owed another answer, that one must stay the only one: this goes out as an `error`.
+fn refuse<'a>(
+    state: &Option<Box<NativeState>>,
+    code: ErrorCode,
+    reason: String,
+    id: Option<&'a str>,
+) -> Opened<'a> {
+    let owed = |id: &str| state.as_ref().is_some_and(|state| state.pending.contains(id));
+    Opened::Refused { code, reason, id: id.filter(|id| !owed(id)) }
+}
+
+fn refuse_id<'a>(state: &Option<Box<NativeState>>, id: Option<&'a str>, refused: IdRefused) -> Opened<'a> {
+    let (code, reason) = match refused {
+        IdRefused::Conflict => {
+            let id = id.unwrap_or_default();
+            (ErrorCode::Conflict, format!("id {id} is still unanswered on this connection"))
+        }
+        IdRefused::TooMany => {
+            (ErrorCode::RateLimited, format!("at most {UNANSWERED_MAX} ids may be unanswered"))
+        }
+    };
+    refuse(state, code, reason, id)
 }

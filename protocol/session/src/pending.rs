@@ -29,7 +29,7 @@ impl Pending {
     /// # Errors
     /// [`IdRefused`] where it cannot be told from one under way, or too many are.
     pub fn open(&mut self, id: &str) -> Result<Reply, IdRefused> {
-        if self.ids.iter().any(|(_, known)| **known == *id) {
+        if self.contains(id) {
             return Err(IdRefused::Conflict);
         }
         if self.ids.len() == UNANSWERED_MAX {
@@ -49,6 +49,12 @@ impl Pending {
             self.ids = Vec::new();
         }
         Some(id)
+    }
+
+    /// Whether this id is still to be answered.
+    #[must_use]
+    pub fn contains(&self, id: &str) -> bool {
+        self.ids.iter().any(|(_, known)| **known == *id)
     }
 
     /// Whether every id has its answer.

@@ -346,6 +346,12 @@ impl Session {
         self.state = State::Over;
     }
 
+    /// Whether our close frame is out, or none is needed any more.
+    #[must_use]
+    pub fn has_closed(&self) -> bool {
+        self.state != State::Open
+    }
+
     /// Whether nothing that arrives matters any more.
     #[must_use]
     pub fn is_over(&self) -> bool {

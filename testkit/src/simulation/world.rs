@@ -263,7 +263,9 @@ impl World {
             let end = ServerEnd(Rc::clone(&client.wire));
             client.token = Some(links.insert(shard, DoorId(client.door), &arrival, end, &mut []).0);
         }
-        while let Some((from, envelopes, bytes)) = mail.pop_front() {
+        while shard.takes_mail()
+            && let Some((from, envelopes, bytes)) = mail.pop_front()
+        {
             shard.deliver(envelopes);
             self.under_way[from] -= bytes;
         }
@@ -279,7 +281,7 @@ impl World {
                 self.queue.push(Reverse((at_ms, self.happenings, Happening::Mail { from: index, to })));
             }
         }
-        let next_ms = if links.has_carry_over() {
+        let next_ms = if links.has_carry_over() || !mail.is_empty() {
             Some(now_ms + 1)
         } else {
             shard.wake_at_ms().into_iter().chain(links.wake_at_ms()).min().map(|at_ms| at_ms.max(now_ms + 1))

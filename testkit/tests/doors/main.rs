@@ -4,6 +4,7 @@ mod answers;
 mod batches;
 mod common;
 mod departures;
+mod ids;
 mod inflaters;
 mod kits;
 mod memory;

@@ -21,7 +21,23 @@ pub(crate) struct Span {
     end: u32,
 }
 
+/// Marks a span that no policy drops; chunks are far fewer.
+const KEPT: u32 = 1 << 31;
+
 impl Span {
+    /// The same bytes, which no policy drops.
+    pub(crate) fn kept(self) -> Self {
+        Self { chunk: self.chunk | KEPT, ..self }
+    }
+
+    pub(crate) fn is_kept(self) -> bool {
+        self.chunk & KEPT != 0
+    }
+
+    fn chunk(self) -> usize {
+        (self.chunk & !KEPT) as usize
+    }
+
     pub(crate) fn len(self) -> usize {
         (self.end - self.start) as usize
     }
@@ -142,21 +158,21 @@ impl Log {
 
     pub(crate) fn retain(&mut self, span: Span) {
         self.spans += 1;
-        self.chunks[span.chunk as usize].references += 1;
+        self.chunks[span.chunk()].references += 1;
     }
 
     pub(crate) fn release(&mut self, span: Span) {
-        let chunk = &mut self.chunks[span.chunk as usize];
+        let chunk = &mut self.chunks[span.chunk()];
         debug_assert!(chunk.references > 0, "released more often than retained");
         self.spans -= 1;
         chunk.references -= 1;
-        if chunk.references == 0 && span.chunk != self.current {
-            self.unreferenced.push(span.chunk);
+        if chunk.references == 0 && span.chunk & !KEPT != self.current {
+            self.unreferenced.push(span.chunk & !KEPT);
         }
     }
 
     pub(crate) fn bytes(&self, span: Span) -> &[u8] {
-        &self.chunks[span.chunk as usize].bytes[span.start as usize..span.end as usize]
+        &self.chunks[span.chunk()].bytes[span.start as usize..span.end as usize]
     }
 
     /// Frees what nobody refers to any more.
@@ -188,9 +204,14 @@ impl Log {
         }
     }
 
-    /// Bytes of the chunks that are in use, and of the lists that refer to them.
+    /// Bytes of the chunks that are in use.
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.allocated_bytes + self.spans * SPAN_BYTES
+        self.allocated_bytes
+    }
+
+    /// Bytes of the lists that refer to them.
+    pub(crate) fn list_bytes(&self) -> usize {
+        self.spans * SPAN_BYTES
     }
 }
 
@@ -217,7 +238,7 @@ mod tests {
                 let span = log.append(hint, |out| out.extend_from_slice(&text));
                 log.retain(span);
                 let held = |log: &Log| log.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum::<usize>();
-                assert_eq!(log.allocated_bytes(), held(&log) + SPAN_BYTES, "{length} bytes, hint {hint}");
+                assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}");
                 log.release(span);
                 log.end_turn();
                 assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}, freed");
@@ -254,7 +275,7 @@ mod tests {
         for (length, kept) in [(131_072, 131_072), (131_073, 65_536)] {
             let mut log = Log::new();
             let span = log.append(1, |out| out.resize(length, 7));
-            log.retain(span, 1);
+            log.retain(span);
             log.release(span);
             assert_eq!(log.allocated_bytes(), length);
             log.end_turn();
@@ -267,7 +288,7 @@ mod tests {
         let mut log = Log::new();
         let adopt = |log: &mut Log, capacity| {
             let span = log.adopt(Vec::with_capacity(capacity));
-            log.retain(span, 1);
+            log.retain(span);
             log.release(span);
         };
         for capacity in [65_535, 65_536, 131_072, 131_073] {

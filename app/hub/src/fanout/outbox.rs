@@ -120,21 +120,30 @@ impl Outbox {
         }
     }
 
-    /// Drops messages that have not begun, oldest first, until fewer than `limit_bytes` wait. Returns how many went, and
-    /// their bytes.
+    /// Drops messages that have not begun and may be dropped, oldest first, until fewer than `limit_bytes` wait. Returns how many
+    /// went, and their bytes.
     pub(crate) fn drop_waiting(&mut self, limit_bytes: usize, log: &mut Log) -> (u64, u64) {
+        self.drop_some(limit_bytes, log, |span| !span.is_kept())
+    }
+
+    fn drop_some(&mut self, limit_bytes: usize, log: &mut Log, may_go: impl Fn(Span) -> bool) -> (u64, u64) {
         let (mut messages, mut bytes) = (0u64, 0u64);
-        while let Some(rest) = &mut self.rest {
-            if self.queued_bytes - self.first.len() < limit_bytes.max(1) {
-                break;
+        let Some(rest) = &mut self.rest else { return (0, 0) };
+        let mut at = 0;
+        while self.queued_bytes - self.first.len() >= limit_bytes.max(1) || rest.len() >= OUTBOX_MESSAGES_MAX
+        {
+            let Some(span) = rest.get(at).copied() else { break };
+            if !may_go(span) {
+                at += 1;
+                continue;
             }
-            let Some(span) = rest.pop_front() else { break };
+            rest.remove(at);
             log.release(span);
             self.queued_bytes -= span.len();
             messages += 1;
             bytes += span.len() as u64;
         }
-        if self.rest.as_ref().is_some_and(|rest| rest.is_empty()) {
+        if rest.is_empty() {
             self.rest = None;
         }
         (messages, bytes)
@@ -142,7 +151,7 @@ impl Outbox {
 
     /// Drops everything but the rest of a message that the peer has part of.
     pub(crate) fn drop_unstarted(&mut self, log: &mut Log) -> (u64, u64) {
-        let (mut messages, mut bytes) = self.drop_waiting(0, log);
+        let (mut messages, mut bytes) = self.drop_some(0, log, |_| true);
         if !self.first_started && !self.is_empty() {
             messages += 1;
             bytes += self.first.len() as u64;
@@ -242,6 +251,28 @@ mod tests {
         outbox.push(span, false, &mut log);
         assert_eq!(outbox.drop_unstarted(&mut log), (1, 5));
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_stays_and_the_number_of_messages_is_bounded() {
+        let (mut log, mut outbox) = (Log::new(), Outbox::default());
+        for number in 0..10u8 {
+            let span = text(&mut log, &[number; 10]);
+            outbox.push(if number % 3 == 1 { span.kept() } else { span }, false, &mut log);
+        }
+        assert_eq!(outbox.drop_waiting(0, &mut log), (6, 60));
+        assert_eq!(contents(&outbox, &log), [[0; 10], [1; 10], [4; 10], [7; 10]].concat());
+        assert_eq!(outbox.drop_unstarted(&mut log), (4, 40), "an end drops them too");
+        log.end_turn();
+        assert_eq!(log.list_bytes(), 0);
+        let one = text(&mut log, b"x");
+        for _ in 0..=OUTBOX_MESSAGES_MAX {
+            outbox.push(one, false, &mut log);
+        }
+        assert_eq!(outbox.has_room(usize::MAX), Err(Full));
+        assert_eq!(outbox.drop_waiting(usize::MAX, &mut log), (1, 1));
+        assert_eq!(outbox.has_room(usize::MAX), Ok(()));
+        outbox.clear(&mut log);
     }
 
     proptest! {

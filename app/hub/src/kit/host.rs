@@ -57,10 +57,8 @@ pub(crate) trait Host {
 struct Hosted<P> {
     place: P,
     roster: Roster,
-    /// The time that the place waits for.
+    /// The time that the place waits for: one timer is set for it.
     wake_at_ms: Option<u64>,
-    /// The time that a timer is set for.
-    timer_at_ms: Option<u64>,
 }
 
 /// [`Host`] for one kind of kit.
@@ -161,21 +159,27 @@ impl<K: Kit> KitHost<K> {
         let kit = &mut self.kit;
         let hosted = self.places.entry(Arc::clone(room)).or_insert_with(|| {
             let place = kit.place(room);
-            Box::new(Hosted { place, roster: Roster::default(), wake_at_ms: None, timer_at_ms: None })
+            Box::new(Hosted { place, roster: Roster::default(), wake_at_ms: None })
         });
-        let Hosted { place, roster, wake_at_ms, .. } = &mut **hosted;
+        let Hosted { place, roster, wake_at_ms } = &mut **hosted;
+        let set_at_ms = *wake_at_ms;
         let mut cx = PlaceContext { core: &mut *core, door: self.door, room, roster, wake_at_ms };
         if catch_unwind(AssertUnwindSafe(|| run(place, &mut cx))).is_err() {
             core.panicked();
         }
+        let wake_at_ms = hosted.wake_at_ms.filter(|_| !hosted.roster.is_empty());
+        if set_at_ms != wake_at_ms {
+            // A room that comes and goes would leave a timer each time.
+            if let Some(at_ms) = set_at_ms {
+                core.cancel_place(self.door, room, at_ms);
+            }
+            if let Some(at_ms) = wake_at_ms {
+                core.wake_place(self.door, room, at_ms);
+            }
+        }
         if hosted.roster.is_empty() {
             self.places.remove(room);
             shrink(&mut self.places);
-        } else if let Some(at_ms) = hosted.wake_at_ms
-            && hosted.timer_at_ms.is_none_or(|set| at_ms < set)
-        {
-            hosted.timer_at_ms = Some(at_ms);
-            core.wake_place(self.door, room, at_ms);
         }
     }
 }
@@ -224,13 +228,7 @@ impl<K: Kit> Host for KitHost<K> {
 
     fn tick(&mut self, core: &mut Core, room: &Arc<str>) {
         let Some(hosted) = self.places.get_mut(room) else { return };
-        hosted.timer_at_ms = None;
-        match hosted.wake_at_ms {
-            Some(at_ms) if at_ms <= core.now.ms => hosted.wake_at_ms = None,
-            // It was set for an earlier time that no longer counts.
-            Some(_) => return self.in_place(core, room, |_, _| {}),
-            None => return,
-        }
+        hosted.wake_at_ms = None;
         core.clear_current();
         self.in_place(core, room, |place, cx| place.tick(cx));
     }

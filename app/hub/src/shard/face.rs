@@ -10,7 +10,7 @@ use crate::envelope::{DoorId, Envelope, Kind, Passage};
 use crate::fanout::{Encoder, Log, Outbox, Outgoing, Variant, body};
 use crate::ids::{Instance, ShardId, SocketId};
 use crate::kit::{Host, Kit, KitHost};
-use crate::limits::{Dialect, DoorRules, Limits};
+use crate::limits::{Dialect, DoorRules, Limits, UNOFFERED_BYTES_MAX};
 use crate::room::Rooms;
 use crate::state::{
     Arrival, Batch, Closed, Connection, Core, Counters, Current, Due, Gone, INFLATERS_PER_SHARD, Now, Random,
@@ -71,7 +71,7 @@ impl Shard {
     pub fn new(setup: ShardSetup, doors: Vec<Door>, now: Now) -> Self {
         let (mut rules, mut kits) = (Vec::new(), Vec::new());
         for (number, door) in (0u8..).zip(doors) {
-            rules.push(door.rules);
+            rules.push(door.rules.within_limits());
             kits.push((door.make)(DoorId(number)));
         }
         let mut timers = Timers::new();
@@ -103,6 +103,7 @@ impl Shard {
             waiting: Waiting::default(),
             held_bytes: 0,
             memberships: 0,
+            unoffered_bytes: 0,
             holders: 0,
             draining: false,
             random: Random::new(setup.seed),
@@ -138,7 +139,7 @@ impl Shard {
             leftover: None,
             batch: arrival
                 .batch_interval_ms
-                .map(|interval_ms| Box::new(Batch { interval_ms, text: Vec::new(), count: 0 })),
+                .map(|interval_ms| Box::new(Batch { interval_ms, due_ms: 0, text: Vec::new(), count: 0 })),
             held_bytes: 0,
             timer_tick: 0,
             number,
@@ -197,6 +198,13 @@ impl Shard {
         self.settle_departed();
     }
 
+    /// Whether envelopes are to be delivered now. Not while more waits to be offered to sockets than a turn sends: then they stay in
+    /// the mailbox, where they hold back those who speak.
+    #[must_use]
+    pub fn takes_mail(&self) -> bool {
+        self.core.unoffered_bytes <= UNOFFERED_BYTES_MAX
+    }
+
     /// Envelopes from another shard, in its order.
     pub fn deliver(&mut self, envelopes: Vec<Envelope>) {
         for envelope in envelopes {
@@ -238,7 +246,7 @@ impl Shard {
             match due {
                 Due::Place(door, room) => self.kits[usize::from(door)].tick(&mut self.core, &room),
                 Due::Batch(socket) if self.core.get(socket).is_some() => self.core.flush_batch(socket.slot),
-                Due::Batch(_) => {}
+                Due::Batch(_) | Due::Turn => {}
                 Due::Farewell(socket) => self.core.farewell(socket),
             }
         }
@@ -259,6 +267,7 @@ impl Shard {
                 return Some(socket);
             }
         }
+        self.core.unoffered_bytes = 0;
         None
     }
 
@@ -269,6 +278,7 @@ impl Shard {
                 return Some(socket);
             }
         }
+        self.core.unoffered_bytes = 0;
         None
     }
 
@@ -396,6 +406,12 @@ impl Shard {
     /// Whether the next turn has something to do that no event announces.
     pub(crate) fn is_unsettled(&self) -> bool {
         !self.core.departed.is_empty() || self.core.could_resume()
+    }
+
+    /// Timers that are set, beside one a connection.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.core.timers.exact()
     }
 
     /// Tells the rooms and the kit of those who take no part any more, as far as a turn goes.

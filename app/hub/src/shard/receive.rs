@@ -10,7 +10,7 @@ use crate::fanout::Outgoing;
 use crate::ids::SocketId;
 use crate::kit::Message;
 use crate::limits::Dialect;
-use crate::state::{Common, Core, Gone, Pause, Reading, connection_in};
+use crate::state::{Common, Core, Gone, Pause, Reading, Told, connection_in};
 
 /// PING: type u8, timestamp u64 (`docs/protocol.md`, "Binary messages").
 const PING_TYPE: u8 = 0x01;
@@ -58,13 +58,13 @@ impl Shard {
         let slot = socket.slot;
         let mut taken = 0;
         let reading = loop {
-            let sent_before = self.core.outgoing_bytes;
+            let (outgoing_before, sent_before) = (self.core.outgoing_bytes, self.core.counters.messages_sent);
             let (bytes, received) = self.core.receive_one(slot, &mut input[taken..], share);
             taken += bytes;
             match received {
                 Received::Nothing | Received::ShareUsed => {
                     let more = matches!(received, Received::Nothing);
-                    let Some(pause) = self.core.pause_due(slot, false) else {
+                    let Some(pause) = self.core.pause_due(slot, Told::default()) else {
                         break if more { Reading::More } else { Reading::Later };
                     };
                     self.core.pause(slot, pause);
@@ -87,7 +87,11 @@ impl Shard {
                 break Reading::Done;
             };
             let is_read = taken == input.len() && connection.session.is_idle();
-            if let Some(pause) = self.core.pause_due(slot, self.core.outgoing_bytes > sent_before) {
+            let told = Told {
+                other_shards: self.core.outgoing_bytes > outgoing_before,
+                several: self.core.counters.messages_sent > sent_before + 1,
+            };
+            if let Some(pause) = self.core.pause_due(slot, told) {
                 self.core.pause(slot, pause);
                 break Reading::Paused;
             }
@@ -134,6 +138,7 @@ impl Shard {
             }),
             Opened::Batch(messages, reply) => {
                 for text in messages {
+                    self.core.counters.messages_received += 1;
                     let Some(connection) = self.core.get_mut(socket).filter(|there| there.gone.is_none())
                     else {
                         return;

@@ -6,8 +6,9 @@ use fanfare_session::websocket::CloseCode;
 
 use super::connection::connection_in;
 use super::core::{Core, Gone};
+use super::timers::Due;
 use crate::ids::SocketId;
-use crate::limits::{MAILBOX_BYTES_MAX, MEMBERSHIP_BYTES, MEMORY_STALL_MS, ROOM_BYTES};
+use crate::limits::{MAILBOX_BYTES_MAX, MEMBERSHIP_BYTES, MEMORY_STALL_MS, ROOM_BYTES, UNOFFERED_BYTES_MAX};
 
 /// Below it a connection is read however short memory is: it may be the one that finishes and frees some.
 const SMALL_HOLDER_BYTES: usize = 64 << 10;
@@ -23,6 +24,8 @@ pub(crate) struct Waiting {
     pub(crate) inflater_for_whole: VecDeque<SocketId>,
     pub(crate) mailbox: VecDeque<SocketId>,
     pub(crate) memory: VecDeque<SocketId>,
+    /// Those who tell others faster than these are offered it.
+    pub(crate) sending: VecDeque<SocketId>,
     /// Those that may be read again.
     pub(crate) resumed: VecDeque<SocketId>,
     /// Since when memory has kept somebody waiting.
@@ -39,12 +42,21 @@ impl Waiting {
     }
 }
 
+/// Whom a message of a connection has told something.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) other_shards: bool,
+    /// More than one connection of this shard, which may have been its own.
+    pub(crate) several: bool,
+}
+
 /// Why a connection is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pause {
     Inflater { whole: bool },
     Mailbox,
     Memory,
+    Sending,
     Kit,
 }
 
@@ -63,7 +75,7 @@ impl Core {
     }
 
     pub(crate) fn total_bytes(&self) -> usize {
-        self.held_bytes + self.log.allocated_bytes() + self.rooms_bytes()
+        self.held_bytes + self.log.allocated_bytes() + self.log.list_bytes() + self.rooms_bytes()
     }
 
     fn rooms_bytes(&self) -> usize {
@@ -77,16 +89,20 @@ impl Core {
     }
 
     fn is_short(&self) -> bool {
-        self.total_bytes() > self.limits.memory_budget_bytes / 5 * 4
+        let under_way = self.outgoing_bytes + self.relay_bytes;
+        self.total_bytes() + under_way > self.limits.memory_budget_bytes / 5 * 4
     }
 
     /// Whether this connection has to wait before it is read further, and for what.
-    pub(crate) fn pause_due(&self, slot: u32, told_others: bool) -> Option<Pause> {
-        if told_others && self.mailboxes_half_full() {
-            return Some(Pause::Mailbox);
-        }
+    pub(crate) fn pause_due(&self, slot: u32, told: Told) -> Option<Pause> {
         if self.at(slot)?.held {
             return Some(Pause::Kit);
+        }
+        if told.other_shards && self.mailboxes_half_full() {
+            return Some(Pause::Mailbox);
+        }
+        if told.several && self.unoffered_bytes > UNOFFERED_BYTES_MAX {
+            return Some(Pause::Sending);
         }
         let holds = self.at(slot)?.held_bytes;
         // Who has to go is settled at the end of the turn; until then nobody makes it worse.
@@ -109,8 +125,11 @@ impl Core {
             // The kit says itself when it goes on.
             Pause::Kit => {}
             Pause::Mailbox => self.waiting.mailbox.push_back(socket),
+            Pause::Sending => self.waiting.sending.push_back(socket),
             Pause::Memory => {
-                self.waiting.memory_since_ms.get_or_insert(now_ms);
+                if self.waiting.memory_since_ms.is_none() {
+                    self.note_memory_wait();
+                }
                 self.waiting.memory.push_back(socket);
             }
         }
@@ -123,6 +142,7 @@ impl Core {
         (!waiting.inflater_for_whole.is_empty() && self.inflaters.available(true) > 0)
             || (!waiting.inflater.is_empty() && self.inflaters.available(false) > 0)
             || (!waiting.memory.is_empty() && !self.is_short())
+            || (!waiting.sending.is_empty() && self.unoffered_bytes == 0)
     }
 
     /// Lets those be read again who wait for what is there now; sends the largest away where memory has run out.
@@ -144,6 +164,11 @@ impl Core {
                 self.unpause(socket);
             }
         }
+        if self.unoffered_bytes <= UNOFFERED_BYTES_MAX {
+            while let Some(socket) = self.waiting.sending.pop_front() {
+                self.unpause(socket);
+            }
+        }
         if self.total_bytes() > self.limits.memory_budget_bytes {
             self.shed(self.limits.memory_budget_bytes);
         }
@@ -154,9 +179,15 @@ impl Core {
             self.waiting.memory_since_ms = None;
         } else if self.waiting.memory_since_ms.is_some_and(|since| self.now.ms >= since + MEMORY_STALL_MS) {
             // Those who wait for each other would wait for ever.
-            self.waiting.memory_since_ms = Some(self.now.ms);
+            self.note_memory_wait();
             self.shed(self.limits.memory_budget_bytes / 5 * 3);
         }
+    }
+
+    /// From now on somebody waits for memory; the turn in which that has lasted too long needs no event.
+    fn note_memory_wait(&mut self) {
+        self.waiting.memory_since_ms = Some(self.now.ms);
+        self.timers.set(self.now.ms + MEMORY_STALL_MS, Due::Turn);
     }
 
     /// The peer of a connection that waits has ended its direction. Where it waits for memory it goes: its end would not be
@@ -191,7 +222,9 @@ impl Core {
 
     fn unpause(&mut self, socket: SocketId) -> bool {
         let now_ms = self.now.ms;
-        let Some(connection) = self.get_mut(socket).filter(|connection| connection.paused) else {
+        let Some(connection) =
+            self.get_mut(socket).filter(|connection| connection.paused && !connection.held)
+        else {
             return false;
         };
         connection.paused = false;

@@ -49,6 +49,8 @@ pub struct Closed {
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) interval_ms: u64,
+    /// When it is sent, while it holds any.
+    pub(crate) due_ms: u64,
     pub(crate) text: Vec<u8>,
     pub(crate) count: usize,
 }

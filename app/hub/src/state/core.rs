@@ -104,6 +104,8 @@ pub(crate) struct Core {
     pub(crate) waiting: Waiting,
     /// Unfinished messages, inflaters and leftovers of all connections.
     pub(crate) held_bytes: usize,
+    /// Bytes put into outboxes since all of them were last offered to their sockets.
+    pub(crate) unoffered_bytes: usize,
     /// Rooms that connections are in, summed over the connections.
     pub(crate) memberships: usize,
     pub(crate) holders: usize,

@@ -170,6 +170,7 @@ impl Core {
             // As nearly always: nothing is looked up twice.
             self.counters.messages_sent += 1;
             let merge = self.rules[usize::from(connection.door.0)].merges();
+            self.unoffered_bytes += span.len();
             enqueue(connection, &mut self.dirty, slot, |outbox| outbox.push(span, merge, &mut self.log));
         } else if self.has_room(slot) {
             self.counters.messages_sent += 1;
@@ -201,9 +202,15 @@ impl Core {
             SlowPolicy::KeepNewest => 0,
         };
         let (messages, bytes) = connection.outbox.drop_waiting(keep, &mut self.log);
+        // Answers stay, up to a limit of their own.
+        let full = connection.outbox.has_room(2 * limit).is_err();
         self.counters.messages_dropped += messages;
         self.counters.bytes_dropped += bytes;
-        true
+        if full {
+            self.counters.too_slow += 1;
+            self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
+        }
+        !full
     }
 
     fn push_span(&mut self, slot: u32, span: Span) {
@@ -211,6 +218,7 @@ impl Core {
             return;
         };
         let merge = self.rules[usize::from(connection.door.0)].merges();
+        self.unoffered_bytes += span.len();
         enqueue(connection, &mut self.dirty, slot, |outbox| outbox.push(span, merge, &mut self.log));
     }
 
@@ -226,10 +234,17 @@ impl Core {
         if !full {
             let span = self.log.append(transmit.len(), |out| out.extend_from_slice(&transmit));
             self.push_span(slot, span);
-        } else if self.at(slot).is_some_and(|there| there.gone.is_none()) {
+        } else if self.at(slot).is_some_and(|there| there.gone.is_none() && !there.session.has_closed()) {
             // Someone who pings without ever reading the pongs.
             self.counters.too_slow += 1;
             self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
+        } else if let Some(connection) = connection_in(&mut self.slots, slot) {
+            // Our close frame comes before what is queued, since that cannot all come.
+            let (messages, bytes) = connection.outbox.drop_unstarted(&mut self.log);
+            self.counters.messages_dropped += messages;
+            self.counters.bytes_dropped += bytes;
+            let span = self.log.append(transmit.len(), |out| out.extend_from_slice(&transmit));
+            self.push_span(slot, span);
         }
         if self.transmit.is_empty() {
             self.transmit = transmit;
@@ -237,13 +252,15 @@ impl Core {
         }
     }
 
-    /// Sends one native text message that is for this connection alone.
+    /// Sends an answer or a refusal, which is for this connection alone.
     pub(crate) fn push_native(&mut self, slot: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let Some(connection) = self.at(slot) else { return };
         if connection.gone.is_some() {
             return;
         }
-        if connection.batch.is_some() {
+        // Who asked gets an answer, whatever else the door's policy drops.
+        let is_kept = !self.rules[usize::from(connection.door.0)].merges();
+        if connection.batch.is_some() && !is_kept {
             return self.push_batched(slot, write);
         }
         let bits = connection.variant.deflate_window_bits;
@@ -251,7 +268,7 @@ impl Core {
         write(&mut text);
         let span = self.encoder.frame(&mut self.log, Opcode::Text, &text, bits);
         self.encoder.give_buffer(text);
-        self.push_message(slot, span);
+        self.push_message(slot, if is_kept { span.kept() } else { span });
     }
 
     /// Adds a message to the batch that this connection asked for.
@@ -264,23 +281,25 @@ impl Core {
         batch.text.extend_from_slice(if first { b"{\"type\":\"batch\",\"messages\":[" } else { b"," });
         write(&mut batch.text);
         batch.count += 1;
-        let (full, due_ms) = (
-            batch.count == fanfare_session::native::BATCH_MESSAGES_MAX || batch.text.len() >= limit,
-            now_ms + batch.interval_ms,
-        );
+        let full = batch.count == fanfare_session::native::BATCH_MESSAGES_MAX || batch.text.len() >= limit;
+        if first {
+            batch.due_ms = now_ms + batch.interval_ms;
+            let due_ms = batch.due_ms;
+            self.timers.set(due_ms, Due::Batch(socket));
+        }
         if full {
             self.flush_batch(slot);
-        } else if first {
-            self.timers.set(due_ms, Due::Batch(socket));
         }
         self.account(slot);
     }
 
     /// Sends the batch as far as it has come.
     pub(crate) fn flush_batch(&mut self, slot: u32) {
-        let Some(connection) = self.at_mut(slot) else { return };
+        let Some(socket) = self.socket_at(slot) else { return };
+        let Some(connection) = connection_in(&mut self.slots, slot) else { return };
         let bits = connection.variant.deflate_window_bits;
         let Some(batch) = connection.batch.as_mut().filter(|batch| batch.count > 0) else { return };
+        self.timers.cancel(batch.due_ms, Due::Batch(socket));
         let mut text = std::mem::take(&mut batch.text);
         batch.count = 0;
         text.extend_from_slice(b"]}");

@@ -10,7 +10,7 @@ mod drain;
 mod rooms;
 mod timers;
 
-pub(crate) use budget::{INFLATERS_PER_SHARD, Pause, Waiting};
+pub(crate) use budget::{INFLATERS_PER_SHARD, Pause, Told, Waiting};
 pub(crate) use common::Common;
 pub use connection::{Arrival, Closed, Reading};
 pub(crate) use connection::{Batch, Connection, Slot, connection_in};

@@ -1,10 +1,9 @@
-//! Time: one wheel for the connections, and a heap for what is rare and exact.
+//! Time: one wheel for the connections, and a list for what is rare and exact.
 //!
 //! Each connection has one entry in the wheel, which says when to look at it again. An entry that a later one replaced is
 //! known by its tick and dropped when it comes up.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fanfare_session::websocket::CloseCode;
@@ -29,6 +28,8 @@ pub(crate) enum Due {
     Batch(SocketId),
     /// A connection is to be sent away while the server drains.
     Farewell(SocketId),
+    /// A turn is to be held, whatever comes of it.
+    Turn,
 }
 
 #[derive(Debug)]
@@ -38,7 +39,8 @@ pub(crate) struct Timers {
     occupied: [u64; WHEEL_TICKS / 64],
     /// The last tick whose bucket was emptied.
     tick: u64,
-    heap: BinaryHeap<Reverse<(u64, Due)>>,
+    /// In the order of time. Whoever sets one takes it back when it no longer counts, so it never grows past who is there.
+    exact: BTreeSet<(u64, Due)>,
 }
 
 impl Timers {
@@ -47,7 +49,7 @@ impl Timers {
             wheel: vec![Vec::new(); WHEEL_TICKS],
             occupied: [0; WHEEL_TICKS / 64],
             tick: 0,
-            heap: BinaryHeap::new(),
+            exact: BTreeSet::new(),
         }
     }
 
@@ -56,15 +58,19 @@ impl Timers {
     }
 
     pub(crate) fn set(&mut self, at_ms: u64, due: Due) {
-        self.heap.push(Reverse((at_ms, due)));
+        self.exact.insert((at_ms, due));
+    }
+
+    /// Takes back what was set.
+    pub(crate) fn cancel(&mut self, at_ms: u64, due: Due) {
+        self.exact.remove(&(at_ms, due));
     }
 
     fn pop(&mut self, now_ms: u64) -> Option<Due> {
-        let Reverse((at_ms, _)) = self.heap.peek()?;
-        if *at_ms > now_ms {
+        if self.exact.first()?.0 > now_ms {
             return None;
         }
-        self.heap.pop().map(|Reverse((_, due))| due)
+        self.exact.pop_first().map(|(_, due)| due)
     }
 
     /// Enters a slot for `at_ms`; returns the tick that it was entered under.
@@ -103,11 +109,16 @@ impl Timers {
         None
     }
 
+    /// How many are set beside those of connections.
+    pub(crate) fn exact(&self) -> usize {
+        self.exact.len()
+    }
+
     /// When something is next due.
     pub(crate) fn next_ms(&self) -> Option<u64> {
         let wheel = self.next_occupied().map(|tick| tick * TICK_MS);
-        let heap = self.heap.peek().map(|Reverse((at_ms, _))| *at_ms);
-        wheel.into_iter().chain(heap).min()
+        let exact = self.exact.first().map(|(at_ms, _)| *at_ms);
+        wheel.into_iter().chain(exact).min()
     }
 }
 
@@ -130,6 +141,10 @@ impl Core {
 
     pub(crate) fn wake_place(&mut self, door: DoorId, room: &Arc<str>, at_ms: u64) {
         self.timers.set(at_ms, Due::Place(door.0, Arc::clone(room)));
+    }
+
+    pub(crate) fn cancel_place(&mut self, door: DoorId, room: &Arc<str>, at_ms: u64) {
+        self.timers.cancel(at_ms, Due::Place(door.0, Arc::clone(room)));
     }
 
     /// Looks at every connection whose time has come. Returns what else is due, one at a time, for the shard to deal with.

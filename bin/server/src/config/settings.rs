@@ -74,11 +74,11 @@ settings! {
         /// Memory that the server may use. Three quarters are for unfinished messages, inflaters, out-queues and rooms; past 80 % of that the largest holders are not read, past 100 % the largest is closed (1013). The rest is for what is not counted.
         memory_budget: u64 = Computed { words: "a quarter of memory", find: quarter_of_memory, example: "2 GiB" }, Kind::Bytes { least: 16 * MIB, most: 1 << 50 };
         /// The largest message of a door with JSON messages, after inflating. A larger one closes the connection (1009).
-        message_limit: u64 = Fixed("1 MiB"), Kind::Bytes { least: KIB, most: 4 * GIB };
+        message_limit: u64 = Fixed("1 MiB"), Kind::Bytes { least: KIB, most: 2 * GIB };
         /// The largest binary message: files, and the doors that carry bytes. A larger one closes the connection (1009).
-        binary_message_limit: u64 = Fixed("16 MiB"), Kind::Bytes { least: KIB, most: 4 * GIB };
+        binary_message_limit: u64 = Fixed("16 MiB"), Kind::Bytes { least: KIB, most: 2 * GIB };
         /// The largest message of /echo. A larger one closes the connection (1009).
-        echo_message_limit: u64 = Fixed("64 MiB"), Kind::Bytes { least: KIB, most: 4 * GIB };
+        echo_message_limit: u64 = Fixed("64 MiB"), Kind::Bytes { least: KIB, most: 2 * GIB };
         /// How much may wait for a slow client behind the message being sent. Past it the channel's policy decides; chat closes it (1013).
         outbox_limit: u64 = Fixed("1 MiB"), Kind::Bytes { least: 4 * KIB, most: 4 * GIB };
         /// Connections from one address, WebSocket or not yet; 0 is unlimited. Loopback is never limited; over it the answer is HTTP 429.
