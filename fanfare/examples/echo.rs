@@ -19,6 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .arg(number("port", "3000", "where to listen; 0 is any free port"))
         .arg(number("ping-interval-ms", "25000", "silence after which a ping is sent"))
         .arg(number("ping-timeout-ms", "20000", "silence after a ping that ends the connection"))
+        .arg(number("max-payload", "1000000", "for Socket.IO, which is not served yet: it limits nothing"))
         .get_matches();
     let flag = |name: &str| flags.get_one::<u64>(name).copied().unwrap_or_default();
 

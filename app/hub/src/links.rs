@@ -134,7 +134,7 @@ impl<T: Transport> Default for Links<T> {
 
 impl<T: Transport> Links<T> {
     /// Takes a connection in whose upgrade has been answered, with the bytes that came with its request. Register it with
-    /// the poller under the token before the next poll; it is read in this turn in any case.
+    /// the poller under the token before the next poll; it is read in the next turn in any case.
     pub fn insert(
         &mut self,
         shard: &mut Shard,

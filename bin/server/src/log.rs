@@ -25,5 +25,7 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<()> {
         lines.with_ansi(terminal).with_target(false).boxed()
     };
     registry().with(layer.with_filter(filter)).try_init()?;
+    // A panic is caught where it concerns one kit or one shard; its line looks like the others.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a panic, which is our fault")));
     Ok(())
 }

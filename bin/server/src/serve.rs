@@ -1,5 +1,6 @@
 //! `fanfare serve`: the wiring of doors, kits and shards.
 
+use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,10 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
     let server = Server::start(options(settings)?)?;
     let address = server.address();
     tracing::info!(%address, shards = settings.shards, url = %url(address), "listening");
+    if settings.port == 0 {
+        // Whoever let us choose needs to be told, whatever is logged.
+        writeln!(std::io::stdout(), "listening on {}", url(address))?;
+    }
     tracing::info!("no authentication is set up: everybody is a guest under the name they choose");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told = runtime.block_on(told_to_end(&server))?;

@@ -17,6 +17,7 @@ export class Conversation extends EventTarget {
   places = new Places();
   /** @type {Map<string, string>} names by clientId */ #names = new Map();
   /** @type {Set<string>} */ #ownTransfers = new Set();
+  /** The clientIds that we have had. @type {Set<string>} */ #ourIds = new Set();
   #lostAt = 0;
   /** Files go one after the other. @type {Promise<void>} */ #sending = Promise.resolve();
 
@@ -43,6 +44,7 @@ export class Conversation extends EventTarget {
   #listen() {
     const on = this.connection.on.bind(this.connection);
     on("state", () => this.#stateChanged());
+    on("welcome", (message) => this.#ourIds.add(String(message.clientId)));
     on("authenticated", () => this.#changed());
     on("chat", (message) => this.#said(message));
     on("history", (message) => message.messages?.forEach((/** @type {Message} */ one) => this.#said({ room: message.room, ...one }, true)));
@@ -230,7 +232,8 @@ export class Conversation extends EventTarget {
     this.#names.set(message.from, message.userName);
     const place = message.room === undefined ? this.places.open("everyone", "", "Everyone") : this.places.find("room", message.room);
     if (!place) return;
-    const own = place.own(message.clientMessageId);
+    // Everybody has seen our ids: only what comes from us is ours come back.
+    const own = this.#ourIds.has(String(message.from)) ? place.own(message.clientMessageId) : undefined;
     if (own) {
       Object.assign(own, { id: message.id, delivery: "sent", timestamp: Number(message.timestamp) || own.timestamp });
       this.#tell("entry", own);
@@ -309,7 +312,8 @@ export class Conversation extends EventTarget {
     const layout = decode(buffer);
     if (layout.kind !== "file") return;
     const { header, bytes } = layout;
-    if (header.transferId !== undefined && this.#ownTransfers.has(header.transferId)) return; // our own, come back
+    const ours = this.#ourIds.has(String(header.from)) && this.#ownTransfers.has(String(header.transferId));
+    if (ours) return; // come back
     const place = header.room === undefined ? this.places.current : this.places.find("room", header.room);
     if (!place) return;
     const whole = await isWhole(header, bytes);

@@ -59,11 +59,12 @@ export class Place {
   add(entry) {
     if (entry.clientMessageId !== undefined && !entry.own) {
       // Sent again after a reconnect: the same words of the same person, once.
-      if (this.entries.some((other) => other.clientMessageId === entry.clientMessageId)) return false;
+      const same = (/** @type {Entry} */ other) => other.clientMessageId === entry.clientMessageId && other.userName === entry.userName;
+      if (this.entries.some(same)) return false;
     }
     // A server that was started anew counts from the beginning, so the id alone says nothing.
-    const same = (/** @type {Entry} */ other) => other.id === entry.id && other.timestamp === entry.timestamp;
-    if (entry.id !== undefined && this.entries.some(same)) return false;
+    const again = (/** @type {Entry} */ other) => other.id === entry.id && other.timestamp === entry.timestamp;
+    if (entry.id !== undefined && this.entries.some(again)) return false;
     this.entries.push(entry);
     while (this.entries.length > ENTRY_LIMIT) release(this.entries.shift());
     return true;

@@ -7,8 +7,8 @@ use super::clients::server_binary;
 use super::{Context, Outcome};
 use crate::autobahn::{self, Peers};
 
-/// Sections 1 to 7, 9, 10 and a tenth of 12 and 13; `cargo xtask autobahn --all` runs everything.
-pub(super) fn short(context: &Context) -> Result<Outcome, String> {
+/// Sections 1 to 7, 9, 10 and a tenth of 12 and 13; with `--all` everything.
+pub(super) fn judge(context: &Context) -> Result<Outcome, String> {
     let server = server_binary(context)?;
     let client =
         context.build(&["--package", "fanfare-testkit", "--bin", "autobahn-peer"], "autobahn-peer")?;
@@ -24,7 +24,7 @@ pub(super) fn short(context: &Context) -> Result<Outcome, String> {
         command
     };
     let peers = Peers { server: &start_server, server_path: "/echo", client: Some(&start_client) };
-    let reports = match autobahn::run(&context.workspace.root, false, &peers) {
+    let reports = match autobahn::run(&context.workspace.root, context.all, &peers) {
         Ok(reports) => reports,
         // The one thing that no package brings: an interpreter that the world has left behind.
         Err(error) if error.kind() == ErrorKind::Unsupported => {
@@ -38,7 +38,7 @@ pub(super) fn short(context: &Context) -> Result<Outcome, String> {
         let cases = u32::try_from(report.cases).unwrap_or(u32::MAX);
         outcome.add(Outcome::of(cases.saturating_sub(wrong), wrong));
     }
-    if outcome.failed > 0 {
+    if outcome.failed > 0 || context.all {
         print!("{}", autobahn::summary(&reports));
     }
     Ok(outcome)

@@ -42,7 +42,12 @@ const SUITES: &[Suite] = &[
     suite("docs", "documentation builds, its examples run", &[], cargo::docs),
     suite("unit", "cargo test, all packages", &[], cargo::unit),
     suite("fuzz", "each fuzz target for ten seconds", &["fuzz"], cargo::fuzz),
-    suite("autobahn", "Autobahn|Testsuite, short form, both roles", AUTOBAHN, autobahn::short),
+    suite(
+        "autobahn",
+        "Autobahn|Testsuite, both roles; short, or with --all every case",
+        AUTOBAHN,
+        autobahn::judge,
+    ),
     suite("clients", "clients that others wrote", SERVER, clients::clients),
     suite("browser", "two pages in a real browser", SERVER, clients::browser),
     suite("simulation", "300 seeds with 1, 2 and 4 shards", &["testkit"], trials::simulation),
@@ -59,6 +64,8 @@ const AUTOBAHN: &[&str] = &["io/driver", "app/kits", "bin/server", "testkit"];
 struct Context<'a> {
     workspace: &'a Workspace,
     log: PathBuf,
+    /// Everything is asked for, where a suite has a short form.
+    all: bool,
 }
 
 impl Context<'_> {
@@ -114,11 +121,18 @@ pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<bool, String>
         }
         return Ok(true);
     }
-    let chosen = chosen(names)?;
+    let all = names.contains(&"--all");
+    let names: Vec<&str> = names.iter().copied().filter(|name| *name != "--all").collect();
+    if all && names != ["autobahn"] {
+        return Err(
+            "--all is for `cargo xtask test autobahn`; other long forms are `cargo xtask trial`".to_owned()
+        );
+    }
+    let chosen = chosen(&names)?;
     let mut total = Outcome::default();
     for suite in chosen {
         if there(suite) || !names.is_empty() {
-            total.add(run_one(workspace, suite));
+            total.add(run_one(workspace, suite, all));
         } else {
             println!("{}: not a suite yet, it tests {}", suite.name, suite.of.join(" and "));
         }
@@ -147,11 +161,11 @@ fn chosen(names: &[&str]) -> Result<Vec<&'static Suite>, String> {
     names.iter().map(find).collect()
 }
 
-fn run_one(workspace: &Workspace, suite: &Suite) -> Outcome {
+fn run_one(workspace: &Workspace, suite: &Suite, all: bool) -> Outcome {
     println!("{} …", suite.name);
     let log = workspace.target.join("xtask").join(format!("{}.log", suite.name));
     let _ = fs::remove_file(&log);
-    let context = Context { workspace, log };
+    let context = Context { workspace, log, all };
     let started = Instant::now();
     let outcome = (suite.run)(&context).unwrap_or_else(|why| {
         println!("  {}: {why}", suite.name);
