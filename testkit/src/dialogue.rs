@@ -313,6 +313,7 @@ impl House {
         for to in 0..self.shards.len() {
             let number = ShardId(u16::try_from(to).unwrap_or_default());
             while let Some((envelopes, _)) = self.shards[index].take_envelopes(number) {
+                assert!(!envelopes.is_empty(), "mail without a letter");
                 busy = true;
                 self.shards[to].begin_turn(self.now);
                 self.shards[to].deliver(envelopes);

@@ -227,3 +227,19 @@ fn an_id_from_another_door_or_of_no_shard_is_nobody_here() {
     }
     assert!(house.heard(at_another_door).is_empty());
 }
+
+#[test]
+fn a_ping_is_answered_with_its_own_timestamp() {
+    let mut house = house(1);
+    let (peer, _) = guest(&mut house, 0);
+    for (ping, timestamp) in [
+        (json!({"type": "ping", "timestamp": 1.5}), json!(1.5)),
+        (json!({"type": "ping", "timestamp": "any"}), json!("any")),
+        (json!({"type": "ping"}), json!(null)),
+    ] {
+        house.says(peer, &ping);
+        assert_eq!(only(&mut house, peer), json!({"type": "pong", "timestamp": timestamp}));
+    }
+    house.bytes(peer, &[0x89, 0x81, 0, 0, 0, 0, 7]);
+    assert_eq!(house.heard(peer), [Heard::Pong(vec![7])], "and so is a ping frame");
+}

@@ -115,3 +115,23 @@ fn a_message_may_take_its_time_where_nobody_else_waits() {
     }
     assert!(house.heard(peer).is_empty() && !house.is_gone(peer));
 }
+
+#[test]
+fn whole_messages_wait_too_when_all_inflaters_are_at_work() {
+    let mut house = house(1);
+    let arrival = Arrival { deflate: Some(DEFLATE), ..Arrival::default() };
+    // More than a turn's share to inflate, so that each keeps its inflater into the next.
+    let text = "x".repeat(100_000);
+    let whole = compressed(text.as_bytes());
+    let peers: Vec<_> = (0..100).map(|_| house.connect(0, ECHO, &arrival)).collect();
+    let readings: Vec<_> = peers.iter().map(|peer| house.bytes_before_a_turn(*peer, &whole)).collect();
+    let working = readings.iter().take_while(|reading| **reading == Reading::Later).count();
+    assert!(working > 64, "{working}");
+    assert!(readings[working..].iter().all(|reading| *reading == Reading::Paused) && working < 100);
+    house.shard(0).finish_handling();
+    assert_eq!(house.shard(0).next_resumed(), None, "none of them is free yet");
+    house.settle();
+    for peer in peers {
+        assert_eq!(house.heard(peer), [Heard::Text(text.clone())]);
+    }
+}

@@ -318,12 +318,16 @@ fn a_place_is_woken_once_at_the_earliest_time_it_asked_for() {
     assert_eq!(only(&mut house, peer), json!({"type": "tick", "ms": START_MS + 12_000}));
 }
 
-/// Refuses something when it is woken.
+/// Refuses something when somebody comes, and when it is woken.
 #[derive(Clone, Copy)]
 struct Refuses;
 
 impl Kit for Refuses {
     type Place = PlainPlace;
+
+    fn connected(&mut self, cx: &mut Edge<'_, Self>, _: SocketId) {
+        cx.refuse(ErrorCode::Forbidden, "Nobody has asked yet");
+    }
 
     fn received(&mut self, _: &mut Edge<'_, Self>, _: SocketId, _: Message<'_>) {}
 
@@ -349,5 +353,7 @@ fn what_a_kit_refuses_when_it_is_woken_is_told_to_the_one_it_was_woken_for() {
     }
     house.wakes(waits);
     assert!(house.heard(other).is_empty(), "it is nothing to it");
+    house.connect(0, 0, &Arrival::default());
+    assert!(house.heard(other).is_empty(), "nor is this");
     assert_eq!(only(&mut house, waits)["message"], "What you waited for");
 }

@@ -4,7 +4,7 @@ use fanfare_hub::Arrival;
 use fanfare_testkit::dialogue::Heard;
 use serde_json::json;
 
-use crate::common::{BINARY, CHAT, guest, house, member, only};
+use crate::common::{BINARY, CHAT, ECHO, guest, house, member, only};
 
 #[test]
 fn private_messages_find_their_way_between_shards() {
@@ -147,4 +147,19 @@ fn from_501_members_on_nobody_is_told_who_comes_and_goes() {
     let [_, _] = [0, 0].map(|shard| member(&mut house, shard, "r"));
     house.says(last, &json!({"type": "leave", "room": "r"}));
     assert!(house.heard(witness).is_empty(), "501 are left");
+}
+
+#[test]
+fn whoever_comes_in_the_place_of_one_who_has_gone_hears_everything_once() {
+    let mut house = house(1);
+    let peers = [0; 3].map(|shard| house.connect(shard, BINARY, &Arrival::default()));
+    house.breaks(peers[0]);
+    let next = house.connect(0, BINARY, &Arrival::default());
+    let elsewhere = house.connect(0, ECHO, &Arrival::default());
+    house.heard(next);
+    house.breaks(peers[1]);
+    let at_another_door = house.connect(0, ECHO, &Arrival::default());
+    house.binary(peers[2], b"bytes");
+    assert_eq!(house.heard(next), [Heard::Binary(b"bytes".to_vec())]);
+    assert!(house.heard(elsewhere).is_empty() && house.heard(at_another_door).is_empty());
 }
