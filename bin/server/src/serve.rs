@@ -9,7 +9,7 @@ use anyhow::Context;
 use fanfare_driver::{DoorSpec, Options, Server, Stopped};
 use fanfare_hub::{Door, DoorRules, Heartbeat, Kit, Limits};
 use fanfare_kits::{Binary, Chat, Echo};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Settings;
 use crate::pages;
@@ -19,6 +19,9 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Serves until it is told to end; what was accepted is delivered before it returns.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Whoever reads that we listen may tell us to end at once.
+    let signals = runtime.block_on(async { Signals::new() })?;
     let server = Server::start(options(settings)?)?;
     let address = server.address();
     tracing::info!(%address, shards = settings.shards, url = %url(address), "listening");
@@ -27,8 +30,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
         writeln!(std::io::stdout(), "listening on {}", url(address))?;
     }
     tracing::info!("no authentication is set up: everybody is a guest under the name they choose");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let told = runtime.block_on(told_to_end(&server))?;
+    let told = runtime.block_on(told_to_end(&server, signals));
     if let Some(name) = told {
         let within = Duration::from_secs(settings.drain_seconds);
         tracing::info!(
@@ -63,16 +65,29 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
     }
 }
 
+/// The signals that end a server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("SIGTERM could not be listened for")?,
+            interrupt: signal(SignalKind::interrupt()).context("SIGINT could not be listened for")?,
+        })
+    }
+}
+
 /// Waits for a signal; `None` where a shard has ended before one came.
-async fn told_to_end(server: &Server) -> anyhow::Result<Option<&'static str>> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM could not be listened for")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT could not be listened for")?;
+async fn told_to_end(server: &Server, mut signals: Signals) -> Option<&'static str> {
     let mut watch = tokio::time::interval(WATCH_INTERVAL);
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(Some("SIGTERM")),
-            _ = interrupt.recv() => return Ok(Some("SIGINT")),
-            _ = watch.tick() => if server.is_finished() { return Ok(None) },
+            _ = signals.terminate.recv() => return Some("SIGTERM"),
+            _ = signals.interrupt.recv() => return Some("SIGINT"),
+            _ = watch.tick() => if server.is_finished() { return None },
         }
     }
 }

@@ -47,7 +47,7 @@ fn real(context: &Context, name: &str) -> Result<Command, String> {
 /// A trial in its full form. Its output is for whoever waits for it.
 pub(super) fn full(workspace: &Workspace, arguments: &[&str]) -> Result<bool, String> {
     let log = workspace.target.join("xtask").join("trial.log");
-    let context = Context { workspace, log };
+    let context = Context { workspace, log, all: true };
     let mut trial = match arguments {
         ["load"] => {
             let mut trial = real(&context, "load")?;

@@ -1,6 +1,7 @@
 //! One shard: its connections, its members of every room, its places. A pure state machine; the driver gives it bytes,
 //! envelopes and the time, and takes bytes, envelopes and closed sockets from it.
 
+mod departures;
 mod face;
 mod receive;
 

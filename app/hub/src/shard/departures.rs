@@ -1,0 +1,92 @@
+//! Going: the rooms and the kit are told, a few at a time, and then the slot is free.
+
+use super::face::Shard;
+use crate::envelope::{DoorId, Passage};
+use crate::state::{Closed, Core, Gone};
+
+/// Departures that one turn tells of, counted by rooms: whoever leaves a hundred rooms costs a hundred. Measured: a million
+/// rooms left at once kept everybody else waiting for 3 s where one turn told of them all (`docs/trials.md`).
+pub(super) const DEPARTURES_PER_TURN: usize = 1_024;
+
+impl Shard {
+    /// Whether the next turn has something to do that no event announces.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        !self.core.departed.is_empty() || self.core.could_resume()
+    }
+
+    /// Timers that are set, beside one a connection.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.core.timers.exact()
+    }
+
+    /// Tells the rooms and the kit of those who take no part any more, as far as a turn goes.
+    #[inline]
+    pub(super) fn settle_departed(&mut self) {
+        if !self.core.departed.is_empty() {
+            self.tell_of_departed();
+        }
+    }
+
+    fn tell_of_departed(&mut self) {
+        while self.core.departures_left > 0
+            && let Some(slot) = self.core.departed.pop_front()
+        {
+            let Some(socket) = self.core.socket_at(slot) else { continue };
+            let Some(user) = self.core.user(socket) else { continue };
+            let Some(connection) = self.core.get_mut(socket) else { continue };
+            let (door, position) = (connection.door, connection.door_position);
+            let gone = connection.gone.unwrap_or(Gone::Lost);
+            let rooms = std::mem::take(&mut connection.rooms);
+            connection.batch = None;
+            connection.told = true;
+            self.core.departures_left = self.core.departures_left.saturating_sub(1 + rooms.len());
+            self.core.memberships -= rooms.len();
+            self.core.leave_door(door, position);
+            self.core.clear_current();
+            for membership in rooms {
+                self.core.leave_list(membership);
+                let name = self.core.rooms.name(membership.room).cloned();
+                self.core.rooms.unclaim(membership.room);
+                let from = crate::envelope::Sender { socket, user: std::sync::Arc::clone(&user) };
+                if let Some(name) = name {
+                    self.kits[usize::from(door.0)].passage(&mut self.core, name, from, None, Passage::Gone);
+                }
+            }
+            self.kits[usize::from(door.0)].disconnected(&mut self.core, socket, gone);
+            self.core.mark_dirty(slot);
+        }
+    }
+}
+
+impl Core {
+    fn leave_door(&mut self, door: DoorId, position: u32) {
+        let Some(everyone) = self.everyone.get_mut(usize::from(door.0)) else { return };
+        // The last one takes the place of the one that goes, unless it is that one.
+        let Some(moved) = everyone.pop() else { return };
+        let Some(place) = everyone.get_mut(position as usize) else { return };
+        *place = moved;
+        if let Some(connection) = self.at_mut(moved) {
+            connection.door_position = position;
+        }
+    }
+
+    /// Frees the slot of a connection that has been sent its last byte.
+    pub(super) fn finish_if_done(&mut self, slot: u32) {
+        let Some(connection) = self.at(slot) else { return };
+        let heard = connection.session.is_over() || connection.ended;
+        if connection.gone.is_none() || !heard || !connection.outbox.is_empty() || !connection.told {
+            return;
+        }
+        let linger = !connection.ended;
+        let place = &mut self.slots[slot as usize];
+        if let Some(mut connection) = place.connection.take() {
+            connection.session.abandon(&mut self.inflaters);
+            self.held_bytes -= connection.held_bytes;
+            self.holders -= usize::from(connection.held_bytes > 0);
+        }
+        place.generation = place.generation.wrapping_add(1);
+        self.vacant.push(slot);
+        self.closed.push_back(Closed { slot: slot as usize, linger });
+    }
+}
