@@ -99,7 +99,11 @@ fn what_is_held_is_counted_and_goes_with_its_connection() {
 fn those_who_hold_less_than_most_are_read_though_memory_is_short() {
     let limits = Limits { memory_budget_bytes: 4 << 20, ..Limits::default() };
     let mut house = House::new(1, &limits, doors);
-    // Whoever has gone holds nothing, and makes nobody else one of the largest.
+    // Whoever has gone or been answered holds nothing, and makes nobody else one of the largest.
+    let talker = house.connect(0, ECHO, &Arrival::default());
+    for _ in 0..80 {
+        house.text(talker, "x");
+    }
     let arrival = Arrival { batch_interval_ms: Some(1_000), ..Arrival::default() };
     for _ in 0..40 {
         let batched = house.connect(0, CHAT, &arrival);

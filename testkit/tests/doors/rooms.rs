@@ -163,3 +163,20 @@ fn whoever_comes_in_the_place_of_one_who_has_gone_hears_everything_once() {
     assert_eq!(house.heard(next), [Heard::Binary(b"bytes".to_vec())]);
     assert!(house.heard(elsewhere).is_empty() && house.heard(at_another_door).is_empty());
 }
+
+#[test]
+fn whoever_has_left_a_room_hears_no_more_of_it_nor_does_the_next_in_its_place() {
+    let mut house = house(1);
+    let [ann, bob, cyd] = [0, 0, 0].map(|shard| member(&mut house, shard, "r").0);
+    let say = json!({"type": "chat", "room": "r", "text": "hello"});
+    house.says(bob, &json!({"type": "leave", "room": "r"}));
+    house.breaks(cyd);
+    let (next, _) = guest(&mut house, 0);
+    house.heard(bob);
+    house.says(ann, &say);
+    assert!(house.heard(bob).is_empty() && house.heard(next).is_empty());
+    house.says(bob, &json!({"type": "join", "room": "r"}));
+    house.heard(bob);
+    house.says(ann, &say);
+    assert_eq!(only(&mut house, bob)["text"], "hello", "once, and again");
+}
