@@ -1,7 +1,8 @@
 //! Those who do not take what they are sent.
 
 use fanfare_hub::{
-    Arrival, Door, DoorRules, Edge, Kit, Limits, Message, Payload, PlainPlace, SlowPolicy, SocketId,
+    Arrival, CloseCode, Door, DoorRules, Edge, Kit, Limits, Message, Payload, PlainPlace, SlowPolicy,
+    SocketId,
 };
 use fanfare_testkit::dialogue::{Heard, House, Peer};
 use fanfare_websocket::{Opcode, write_frame};
@@ -167,4 +168,20 @@ fn pongs_that_nobody_reads_have_twice_the_limit() {
     assert_eq!(house.shard(0).counters().too_slow, 1);
     house.takes(peer, usize::MAX);
     assert!(house.heard(peer).contains(&Heard::Close(1013)));
+}
+
+#[test]
+fn a_close_comes_before_what_is_too_much_to_come() {
+    let mut house = pump(SlowPolicy::DropOldest, 1 << 30);
+    let peer = house.connect(0, 0, &Arrival::default());
+    house.heard(peer);
+    house.takes(peer, 500);
+    house.says(peer, &json!({"type": "pump", "bytes": 1_000, "times": 30}));
+    house.server_closes(peer, CloseCode::INTERNAL_ERROR);
+    house.takes(peer, usize::MAX);
+    let heard = house.heard(peer);
+    assert_eq!(binaries(&heard), [0], "what had begun");
+    assert!(heard.ends_with(&[Heard::Close(1011)]), "{heard:?}");
+    let counters = house.shard(0).counters();
+    assert_eq!((counters.messages_dropped, counters.bytes_dropped, counters.too_slow), (29, 29 * 1_004, 0));
 }
