@@ -159,6 +159,12 @@ fn rooms_take_at_most_half_of_the_memory_budget() {
     let mut house = chat(1, &limits);
     let (ann, _) = guest(&mut house, 0);
     let (bob, _) = guest(&mut house, 0);
+    // Coming and going leaves nothing behind that counts.
+    for _ in 0..100 {
+        house.says(bob, &join("lobby"));
+        house.says(bob, &json!({"type": "leave", "room": "lobby"}));
+    }
+    house.heard(bob);
     let peers: Vec<Peer> = (0..3).map(|_| guest(&mut house, 0).0).chain([ann]).collect();
     let mut granted = 0;
     'all: for peer in peers {
@@ -193,8 +199,8 @@ fn a_room_that_comes_and_goes_leaves_no_timers() {
     for number in 0..200 {
         let room = format!("room {}", number % 3);
         house.says(peer, &join(&room));
-        house.says(peer, &json!({"type": "typing", "room": room, "typing": true}));
-        assert!(house.shard(0).timers() <= 1, "{} timers", house.shard(0).timers());
+        house.says(peer, &json!({"type": "typing", "room": room, "isTyping": true}));
+        assert_eq!(house.shard(0).timers(), 1);
         house.says(peer, &json!({"type": "leave", "room": room}));
         house.pass(7);
     }
@@ -241,4 +247,37 @@ fn whoever_tells_many_waits_until_they_have_been_offered_it() {
         let heard = house.messages(peer);
         assert_eq!(heard.iter().filter(|message| message["type"] == "chat").count(), said);
     }
+}
+
+#[test]
+fn whoever_comes_again_while_a_leave_is_under_way_hears_what_is_said_until_the_next() {
+    let mut house = chat(2, &Limits::default());
+    let (peer, _) = guest(&mut house, 0);
+    let (witness, _) = guest(&mut house, 1);
+    let mut rooms = (0..50).map(|number| format!("room {number}"));
+    let away = rooms.find(|room| {
+        house.says(witness, &join(room));
+        house.shard(1).rooms_and_places().1 > 0
+    });
+    let room = away.expect("one of fifty lives on the second shard");
+    house.messages(witness);
+    let leave = json!({"type": "leave", "room": room}).to_string();
+    for text in [&join(&room).to_string(), &leave, &join(&room).to_string()] {
+        house.text_before_a_turn(peer, text);
+    }
+    let (asked, _) = house.shard(0).take_envelopes(ShardId(1)).expect("in, out, in");
+    house.shard(1).deliver(asked);
+    let (answered, _) = house.shard(1).take_envelopes(ShardId(0)).expect("admitted, dismissed, admitted");
+    // Out again, before it has heard of any of it; and meanwhile somebody speaks.
+    house.text_before_a_turn(peer, &leave);
+    house.text_before_a_turn(
+        witness,
+        &json!({"type": "chat", "room": room, "text": "still here?"}).to_string(),
+    );
+    house.shard(0).deliver(answered);
+    house.settle();
+    let said = house.messages(peer).iter().filter(|message| message["text"] == "still here?").count();
+    assert_eq!(said, 1, "its second leave was not there yet");
+    house.says(witness, &json!({"type": "chat", "room": room, "text": "gone?"}));
+    assert!(house.messages(peer).is_empty());
 }

@@ -111,13 +111,15 @@ pub(crate) async fn never_reads(flags: &Flags) -> Outcome<String> {
     waiting.wait_for(|count| *count == listeners).await.map_err(|error| error.to_string())?;
     let mut speaker = Client::connect(address, "/chat").await?;
     speaker.join("talk").await?;
-    let mut left_after = None;
+    let (mut left_after, mut code) = (None, None);
     for number in 0..messages {
         speaker.send_text(&say(number, 1_000)).await?;
         loop {
             match speaker.next_within(ANSWER_LIMIT).await? {
-                Seen::Text(text) if text.contains(r#""userLeft""#) => {
-                    left_after = left_after.or(Some(number));
+                Seen::Text(text) if text.contains(r#""userLeft""#) && left_after.is_none() => {
+                    left_after = Some(number);
+                    // The rest of what it had begun to be sent, and the reason, wait five seconds for it.
+                    code = silent.until_over(ANSWER_LIMIT).await?.0;
                 }
                 Seen::Text(text) if text.contains(&format!("\"{number:08} ")) => break,
                 Seen::Text(_) => {}
@@ -128,7 +130,6 @@ pub(crate) async fn never_reads(flags: &Flags) -> Outcome<String> {
     listening.await.map_err(|error| error.to_string())??;
     let left_after = left_after.ok_or("the one that never reads was not sent away")?;
     drop(speaker);
-    let (code, _) = silent.until_over(ANSWER_LIMIT).await?;
     drop(silent);
     ensure(code == Some(1013), || format!("the one that never read was closed with {code:?}"))?;
     trial
