@@ -59,6 +59,7 @@ fn pings_do_not_keep_an_inflater() {
             house.bytes(*peer, &[0x89, 0x80, 0, 0, 0, 0]);
         }
     }
+    assert_eq!(house.reading(honest), Reading::More, "its turn has come");
     house.bytes(honest, &end);
     assert_eq!(house.heard(honest), [Heard::Text("let me through".to_owned())]);
     assert!(holders.iter().all(|peer| house.is_gone(*peer)));
@@ -83,6 +84,7 @@ fn neither_does_a_byte_now_and_then_while_others_wait() {
             house.bytes(*peer, &more);
         }
     }
+    assert_eq!(house.reading(honest), Reading::More, "its turn has come");
     house.bytes(honest, &end);
     assert_eq!(house.heard(honest), [Heard::Text("let me through".to_owned())]);
 }

@@ -233,3 +233,15 @@ fn what_was_read_and_not_handled_is_counted() {
     let answers = 65_536 + 16;
     assert_eq!(house.shard(0).held_bytes() - before, answers + (1_000 - 64) * frame.len());
 }
+
+#[test]
+fn what_is_under_way_between_shards_makes_memory_short_too() {
+    let mut house = a_megabyte();
+    assert_eq!(holder(&mut house, 300_000).1, Reading::More);
+    house.shard(0).set_relay_bytes(400_000);
+    assert_eq!(holder(&mut house, 310_000).1, Reading::Paused);
+    let mut house = a_megabyte();
+    assert_eq!(holder(&mut house, 300_000).1, Reading::More);
+    house.shard(0).set_relay_bytes(100_000);
+    assert_eq!(holder(&mut house, 310_000).1, Reading::More);
+}
