@@ -1,6 +1,9 @@
 //! What a turn, a mailbox and a room's door bound, one dialogue each.
 
-use fanfare_hub::{Arrival, Door, Kit, Limits, MAILBOX_BYTES_MAX, Reading, ShardId};
+use fanfare_hub::{
+    Arrival, Door, DoorRules, Edge, Kit, Limits, MAILBOX_BYTES_MAX, Message, Outgoing, PlainPlace, Reading,
+    ShardId, SocketId,
+};
 use fanfare_kits::Chat;
 use fanfare_testkit::dialogue::{House, Peer};
 use serde_json::{Value, json};
@@ -282,4 +285,42 @@ fn whoever_comes_again_while_a_leave_is_under_way_hears_what_is_said_until_the_n
     assert_eq!(said, 1, "its second leave was not there yet");
     house.says(witness, &json!({"type": "chat", "room": room, "text": "gone?"}));
     assert!(house.messages(peer).is_empty());
+}
+
+/// Tells everybody whatever it hears; when it is woken it wants no more for now, and the next time it goes on.
+#[derive(Default)]
+struct Moody {
+    holds: bool,
+}
+
+impl Kit for Moody {
+    type Place = PlainPlace;
+
+    fn received(&mut self, cx: &mut Edge<'_, Self>, _: SocketId, _: Message<'_>) {
+        cx.everyone(None, &Outgoing::Binary(b"heard"));
+    }
+
+    fn woken(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
+        self.holds = !self.holds;
+        if self.holds { cx.hold(socket) } else { cx.release(socket) }
+    }
+
+    fn place(&mut self, _: &str) -> PlainPlace {
+        PlainPlace
+    }
+}
+
+#[test]
+fn whom_the_kit_holds_is_not_read_because_a_mailbox_is_empty_again() {
+    let doors = || vec![Door::new(DoorRules::default(), Moody::default())];
+    let mut house = House::new(2, &Limits::default(), doors);
+    let peer = house.connect(0, 0, &Arrival::default());
+    house.shard(0).set_relay_bytes(MAILBOX_BYTES_MAX / 2);
+    assert_eq!(house.says(peer, &json!({"type": "anything"})), Reading::Paused);
+    house.wakes(peer);
+    house.shard(0).set_relay_bytes(0);
+    house.pass(10);
+    assert_eq!(house.reading(peer), Reading::Paused);
+    house.wakes(peer);
+    assert_eq!(house.reading(peer), Reading::More);
 }

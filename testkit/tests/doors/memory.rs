@@ -180,6 +180,7 @@ fn after_a_standstill_of_ten_seconds_the_largest_go_until_three_fifths_are_held(
     }
     let (largest, reading) = holder(&mut house, 300_000);
     assert_eq!(reading, Reading::Paused);
+    assert_eq!(house.shard(0).wake_at_ms(), Some(1_010_000), "it looks again without an event");
     house.pass(9_999);
     assert_eq!(house.shard(0).counters().shed, 0);
     house.pass(1);
