@@ -124,3 +124,18 @@ impl Default for DoorRules {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_rule_allows_a_message_longer_than_the_log_can_hold() {
+        let rules =
+            DoorRules { text_limit_bytes: 5 << 30, binary_limit_bytes: 6 << 30, ..DoorRules::default() };
+        let within = rules.within_limits();
+        assert_eq!((within.text_limit_bytes, within.binary_limit_bytes), (2 << 30, 2 << 30));
+        let usual = DoorRules::default().within_limits();
+        assert_eq!((usual.text_limit_bytes, usual.binary_limit_bytes), (1 << 20, 16 << 20));
+    }
+}
