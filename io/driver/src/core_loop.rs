@@ -126,7 +126,7 @@ impl CoreLoop {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let wake_at_ms = self.wake_at_ms();
+            let wake_at_ms = self.wake_at_ms(now);
             if wake_at_ms != sleeps_until_ms {
                 sleeps_until_ms = wake_at_ms;
                 let wait =
@@ -141,8 +141,12 @@ impl CoreLoop {
         }
     }
 
-    fn wake_at_ms(&self) -> u64 {
-        let drain = self.drain.as_ref().map(|drain| drain.cut_at_ms.min(drain.since_ms + REQUEST_GRACE_MS));
+    fn wake_at_ms(&self, now: Now) -> u64 {
+        let drain = self.drain.as_ref().map(|drain| {
+            // Once the requests' time is over, what is left of the drain has no other time than its end.
+            let requests = Some(drain.since_ms + REQUEST_GRACE_MS).filter(|at_ms| *at_ms > now.ms);
+            requests.map_or(drain.cut_at_ms, |at_ms| at_ms.min(drain.cut_at_ms))
+        });
         let times = self.shard.wake_at_ms().into_iter().chain(self.links.wake_at_ms()).chain(drain);
         times.min().unwrap_or(u64::MAX)
     }

@@ -11,7 +11,7 @@ use crate::envelope::{DoorId, Envelope, Kind};
 use crate::fanout::{Encoder, Log, Outbox, Outgoing, Variant, body};
 use crate::ids::{Instance, ShardId, SocketId};
 use crate::kit::{Host, Kit, KitHost};
-use crate::limits::{Dialect, DoorRules, Limits, UNOFFERED_BYTES_MAX};
+use crate::limits::{Dialect, DoorRules, Limits};
 use crate::room::Rooms;
 use crate::state::{
     Arrival, Batch, Closed, Connection, Core, Counters, Current, Due, Gone, INFLATERS_PER_SHARD, Now, Random,
@@ -199,7 +199,7 @@ impl Shard {
     /// the mailbox, where they hold back those who speak.
     #[must_use]
     pub fn takes_mail(&self) -> bool {
-        self.core.unoffered_bytes <= UNOFFERED_BYTES_MAX
+        !self.core.is_behind_with_sending()
     }
 
     /// Envelopes from another shard, in its order.

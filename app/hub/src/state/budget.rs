@@ -8,7 +8,7 @@ use super::connection::connection_in;
 use super::core::{Core, Gone};
 use super::timers::Due;
 use crate::ids::SocketId;
-use crate::limits::{MAILBOX_BYTES_MAX, MEMBERSHIP_BYTES, MEMORY_STALL_MS, ROOM_BYTES, UNOFFERED_BYTES_MAX};
+use crate::limits::{MAILBOX_BYTES_MAX, MEMBERSHIP_BYTES, MEMORY_STALL_MS, ROOM_BYTES};
 
 /// Below it a connection is read however short memory is: it may be the one that finishes and frees some.
 const SMALL_HOLDER_BYTES: usize = 64 << 10;
@@ -89,8 +89,7 @@ impl Core {
     }
 
     fn is_short(&self) -> bool {
-        let under_way = self.outgoing_bytes + self.relay_bytes;
-        self.total_bytes() + under_way > self.limits.memory_budget_bytes / 5 * 4
+        self.total_bytes() + self.under_way_bytes() > self.limits.memory_budget_bytes / 5 * 4
     }
 
     /// Whether this connection has to wait before it is read further, and for what.
@@ -101,7 +100,7 @@ impl Core {
         if told.other_shards && self.mailboxes_half_full() {
             return Some(Pause::Mailbox);
         }
-        if told.several && self.unoffered_bytes > UNOFFERED_BYTES_MAX {
+        if told.several && self.is_behind_with_sending() {
             return Some(Pause::Sending);
         }
         let holds = self.at(slot)?.held_bytes;
@@ -142,7 +141,7 @@ impl Core {
         (!waiting.inflater_for_whole.is_empty() && self.inflaters.available(true) > 0)
             || (!waiting.inflater.is_empty() && self.inflaters.available(false) > 0)
             || (!waiting.memory.is_empty() && !self.is_short())
-            || (!waiting.sending.is_empty() && self.unoffered_bytes == 0)
+            || (!waiting.sending.is_empty() && !self.is_behind_with_sending())
     }
 
     /// Lets those be read again who wait for what is there now; sends the largest away where memory has run out.
@@ -159,12 +158,12 @@ impl Core {
         {
             free -= usize::from(self.unpause(socket));
         }
-        if self.outgoing_bytes + self.relay_bytes < MAILBOX_BYTES_MAX / 4 {
+        if self.under_way_bytes() < MAILBOX_BYTES_MAX / 4 {
             while let Some(socket) = self.waiting.mailbox.pop_front() {
                 self.unpause(socket);
             }
         }
-        if self.unoffered_bytes <= UNOFFERED_BYTES_MAX {
+        if !self.is_behind_with_sending() {
             while let Some(socket) = self.waiting.sending.pop_front() {
                 self.unpause(socket);
             }

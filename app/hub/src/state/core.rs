@@ -13,7 +13,7 @@ use super::timers::Timers;
 use crate::envelope::{Answer, DoorId, Envelope, Kind};
 use crate::fanout::{Encoder, Log};
 use crate::ids::{GUEST_PREFIX, Instance, ShardId, SocketId, User, client_id, home_of};
-use crate::limits::{Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX};
+use crate::limits::{Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX, UNOFFERED_BYTES_MAX};
 use crate::room::Rooms;
 
 /// The time of a turn, on both clocks.
@@ -62,6 +62,14 @@ pub struct Counters {
     pub heartbeat_timeouts: u64,
     /// Panics in kits.
     pub panics: u64,
+}
+
+impl Counters {
+    /// Messages and their bytes, as an outbox says what it dropped.
+    pub(crate) fn note_dropped(&mut self, (messages, bytes): (u64, u64)) {
+        self.messages_dropped += messages;
+        self.bytes_dropped += bytes;
+    }
 }
 
 /// The message that is being handled, for the answer that it may be owed.
@@ -229,7 +237,17 @@ impl Core {
 
     /// Whether mailboxes between shards are half full, these or others: who fills them is then not read.
     pub(crate) fn mailboxes_half_full(&self) -> bool {
-        self.outgoing_bytes + self.relay_bytes >= MAILBOX_BYTES_MAX / 2
+        self.under_way_bytes() >= MAILBOX_BYTES_MAX / 2
+    }
+
+    /// What waits between shards: what this one has for others, and what is in the fullest mailboxes.
+    pub(crate) fn under_way_bytes(&self) -> usize {
+        self.outgoing_bytes + self.relay_bytes
+    }
+
+    /// Whether more waits to be offered to sockets than a turn sends: who tells several, and the mail, wait for it.
+    pub(crate) fn is_behind_with_sending(&self) -> bool {
+        self.unoffered_bytes > UNOFFERED_BYTES_MAX
     }
 
     /// What this shard can do about an envelope without its kits.
@@ -292,9 +310,7 @@ impl Core {
     pub(crate) fn cut_off(&mut self, slot: u32, code: CloseCode, reason: &str) {
         let now_ms = self.now.ms;
         if let Some(connection) = connection_in(&mut self.slots, slot) {
-            let (messages, bytes) = connection.outbox.drop_unstarted(&mut self.log);
-            self.counters.messages_dropped += messages;
-            self.counters.bytes_dropped += bytes;
+            self.counters.note_dropped(connection.outbox.drop_unstarted(&mut self.log));
             connection.batch = None;
             connection.leftover = None;
             connection.session.close(now_ms, code, reason, &mut self.transmit);

@@ -201,11 +201,10 @@ impl Core {
             SlowPolicy::DropOldest => limit,
             SlowPolicy::KeepNewest => 0,
         };
-        let (messages, bytes) = connection.outbox.drop_waiting(keep, &mut self.log);
+        let dropped = connection.outbox.drop_waiting(keep, &mut self.log);
         // Answers stay, up to a limit of their own.
         let full = connection.outbox.has_room(2 * limit).is_err();
-        self.counters.messages_dropped += messages;
-        self.counters.bytes_dropped += bytes;
+        self.counters.note_dropped(dropped);
         if full {
             self.counters.too_slow += 1;
             self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
@@ -231,18 +230,15 @@ impl Core {
         let full = self.at(slot).is_none_or(|there| {
             there.blocked && there.outbox.has_room(2 * self.limits.outbox_bytes).is_err()
         });
-        if !full {
-            let span = self.log.append(transmit.len(), |out| out.extend_from_slice(&transmit));
-            self.push_span(slot, span);
-        } else if self.at(slot).is_some_and(|there| there.gone.is_none() && !there.session.has_closed()) {
+        if full && self.at(slot).is_some_and(|there| there.gone.is_none() && !there.session.has_closed()) {
             // Someone who pings without ever reading the pongs.
             self.counters.too_slow += 1;
             self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
         } else if let Some(connection) = connection_in(&mut self.slots, slot) {
-            // Our close frame comes before what is queued, since that cannot all come.
-            let (messages, bytes) = connection.outbox.drop_unstarted(&mut self.log);
-            self.counters.messages_dropped += messages;
-            self.counters.bytes_dropped += bytes;
+            if full {
+                // Our close frame comes before what is queued, since that cannot all come.
+                self.counters.note_dropped(connection.outbox.drop_unstarted(&mut self.log));
+            }
             let span = self.log.append(transmit.len(), |out| out.extend_from_slice(&transmit));
             self.push_span(slot, span);
         }
