@@ -1,0 +1,136 @@
+//! What a request asks for, by its query, and what is answered where it asks amiss.
+
+/// How packets travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// A GET waits for packets, a POST brings some.
+    Polling,
+    /// A packet is a message.
+    WebSocket,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// How it wants to talk.
+    pub transport: Transport,
+    /// The session it belongs to, as it stands in the query; a new one where there is none. Ids are made of URL-safe
+    /// characters, so one that is percent-encoded is not decoded and belongs to no session.
+    pub sid: Option<&'a str>,
+}
+
+/// A request that is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The transport is missing or unknown.
+    #[error("Transport unknown")]
+    TransportUnknown,
+    /// No session has this id.
+    #[error("Session ID unknown")]
+    UnknownSession,
+    /// A session begins with a GET.
+    #[error("Bad handshake method")]
+    BadHandshakeMethod,
+    /// What is asked for does not fit together.
+    #[error("Bad request")]
+    BadRequest,
+    /// The application does not want it.
+    #[error("Forbidden")]
+    Forbidden,
+    /// `EIO` is not 4.
+    #[error("Unsupported protocol version")]
+    UnsupportedVersion,
+}
+
+impl RequestError {
+    /// The number by which clients know it.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::TransportUnknown => 0,
+            Self::UnknownSession => 1,
+            Self::BadHandshakeMethod => 2,
+            Self::BadRequest => 3,
+            Self::Forbidden => 4,
+            Self::UnsupportedVersion => 5,
+        }
+    }
+
+    /// The HTTP status of the answer.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        if self == Self::Forbidden { 403 } else { 400 }
+    }
+
+    /// What is wrong, in the reference's words. To a WebSocket upgrade this is the whole body.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::TransportUnknown => "Transport unknown",
+            Self::UnknownSession => "Session ID unknown",
+            Self::BadHandshakeMethod => "Bad handshake method",
+            Self::BadRequest => "Bad request",
+            Self::Forbidden => "Forbidden",
+            Self::UnsupportedVersion => "Unsupported protocol version",
+        }
+    }
+
+    /// The body of the answer to a request that is no upgrade: JSON.
+    #[must_use]
+    pub fn body(self) -> String {
+        format!(r#"{{"code":{},"message":"{}"}}"#, self.code(), self.message())
+    }
+}
+
+/// Reads what a request asks for.
+///
+/// `query` is the part of its target after `?`; of a parameter that is there twice the last one counts. `is_upgrade` says
+/// that it asks for a WebSocket.
+///
+/// # Errors
+/// [`RequestError`] where the query alone shows that it cannot be. Whether the session exists and uses this transport is
+/// for its keeper to say.
+pub fn asked<'a>(method: &str, query: &'a str, is_upgrade: bool) -> Result<Asked<'a>, RequestError> {
+    let transport = match parameter(query, "transport") {
+        Some(value) if is(value, "polling") => Transport::Polling,
+        Some(value) if is(value, "websocket") => Transport::WebSocket,
+        _ => return Err(RequestError::TransportUnknown),
+    };
+    let supported = parameter(query, "EIO").is_some_and(|value| is(value, "4"));
+    let upgrades = transport == Transport::WebSocket;
+    match parameter(query, "sid").filter(|sid| !sid.is_empty()) {
+        None if method != "GET" => Err(RequestError::BadHandshakeMethod),
+        None if upgrades != is_upgrade => Err(RequestError::BadRequest),
+        None if !supported => Err(RequestError::UnsupportedVersion),
+        Some(_) if upgrades != is_upgrade || !supported => Err(RequestError::BadRequest),
+        Some(_) if !matches!(method, "GET" | "POST") => Err(RequestError::BadRequest),
+        sid => Ok(Asked { transport, sid }),
+    }
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.filter(|(key, _)| is(key, name)).map(|(_, value)| value).last()
+}
+
+/// Whether `encoded` is `plain` once it is percent-decoded.
+fn is(encoded: &str, plain: &str) -> bool {
+    let mut rest = encoded.as_bytes();
+    let decoded = std::iter::from_fn(|| {
+        let (byte, length) = match *rest {
+            [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                (hex(high) << 4 | hex(low), 3)
+            }
+            [b'+', ..] => (b' ', 1),
+            [byte, ..] => (byte, 1),
+            [] => return None,
+        };
+        rest = &rest[length..];
+        Some(byte)
+    });
+    decoded.eq(plain.bytes())
+}
+
+fn hex(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).map_or(0, |digit| digit as u8)
+}

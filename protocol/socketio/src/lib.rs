@@ -1,0 +1,15 @@
+//! Socket.IO protocol v5, pure: the packets inside Engine.IO messages, as texts and bytes.
+//!
+//! Arguments are never parsed into values: a packet is validated in one pass and what it carries is lent as the JSON text
+//! that came.
+
+mod assembly;
+mod malformed;
+pub mod msgpack;
+mod packet;
+mod write;
+
+pub use assembly::{Assembly, check_placeholders};
+pub use malformed::Malformed;
+pub use packet::{ATTACHMENTS_MAX, Event, Head, Kind, ack_args, elements, event, is_reserved, read};
+pub use write::{write_ack, write_connect, write_connect_error, write_disconnect, write_event};
