@@ -154,7 +154,9 @@ where
         let message = match message {
             fanfare_hub::Message::Text(text) => Message::Text(text.into_owned()),
             fanfare_hub::Message::Binary(payload) => Message::Binary(payload.into_owned()),
-            fanfare_hub::Message::Request(_) => return,
+            fanfare_hub::Message::Request(_)
+            | fanfare_hub::Message::Event(_)
+            | fanfare_hub::Message::Acknowledged { .. } => return,
         };
         if let Some(waiting) = self.waiting.get_mut(&from) {
             waiting.push(message);

@@ -300,10 +300,7 @@ impl House {
             self.note_reading(socket, reading);
         }
         while let Some(closed) = self.shards[index].next_closed() {
-            let line = self
-                .lines
-                .iter_mut()
-                .rfind(|line| line.shard == index && line.socket.slot() == closed.slot && !line.gone);
+            let line = self.lines.iter_mut().rfind(|line| line.socket == closed.socket && !line.gone);
             if let Some(line) = line {
                 line.gone = true;
                 line.heard.push_back(Heard::Gone);

@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     Admit { socket: SocketId, room: Arc<str> },
     /// The room's place has let the socket go, or has not taken it.
     Dismiss { socket: SocketId, room: Arc<str> },
+    /// The room's place wants the socket out, whatever it asked for.
+    Expel { socket: SocketId, room: Arc<str> },
     /// Somebody wants in or out of a room, or is gone.
     Passage { door: DoorId, room: Arc<str>, from: Sender, reply: Option<Reply>, passage: Passage },
     /// To the place of a room.
@@ -51,6 +53,8 @@ pub(crate) enum Kind {
         letter: Box<dyn Any + Send>,
         cost_bytes: usize,
     },
+    /// To the other shard's half of a kit.
+    Kit { door: DoorId, letter: Box<dyn Any + Send>, cost_bytes: usize },
 }
 
 /// How a connection passes a room's door.
@@ -93,8 +97,8 @@ impl Envelope {
                 | Kind::Private { message, .. } => message.as_outgoing().cost_bytes(),
                 Kind::Answer { answer: Answer::Ack(body), .. } => body.len(),
                 Kind::Answer { answer: Answer::Refuse(_, text), .. } => text.len(),
-                Kind::Letter { cost_bytes, .. } => *cost_bytes,
-                Kind::Passage { .. } | Kind::Admit { .. } | Kind::Dismiss { .. } => 0,
+                Kind::Letter { cost_bytes, .. } | Kind::Kit { cost_bytes, .. } => *cost_bytes,
+                Kind::Passage { .. } | Kind::Admit { .. } | Kind::Dismiss { .. } | Kind::Expel { .. } => 0,
             }
     }
 }

@@ -65,6 +65,46 @@ pub fn socket_of(instance: Instance, id: &str) -> Option<SocketId> {
     })
 }
 
+/// The id of an Engine.IO session: it names the shard and the slot, so that a request which arrives elsewhere is handed on, and
+/// carries a secret of 72 bits, so that it cannot be guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineId {
+    pub(crate) shard: ShardId,
+    pub(crate) slot: u32,
+    pub(crate) secret: [u8; 9],
+}
+
+impl EngineId {
+    /// Reads an id as clients have it: 20 URL-safe characters.
+    #[must_use]
+    pub fn read(id: &str) -> Option<Self> {
+        if id.len() != CLIENT_ID_CHARS {
+            return None;
+        }
+        let mut bytes = [0u8; 15];
+        URL_SAFE_NO_PAD.decode_slice(id, &mut bytes).ok()?;
+        let [h0, h1, s0, s1, s2, s3, secret @ ..] = bytes;
+        let shard = ShardId(u16::from_be_bytes([h0, h1]));
+        Some(Self { shard, slot: u32::from_be_bytes([s0, s1, s2, s3]), secret })
+    }
+
+    /// The shard that the session lives on, if there is one of this number.
+    #[must_use]
+    pub fn shard(&self) -> ShardId {
+        self.shard
+    }
+}
+
+impl std::fmt::Display for EngineId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut bytes = [0u8; 15];
+        bytes[..2].copy_from_slice(&self.shard.0.to_be_bytes());
+        bytes[2..6].copy_from_slice(&self.slot.to_be_bytes());
+        bytes[6..].copy_from_slice(&self.secret);
+        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
 /// What a guest's `userId` begins with; its `clientId` follows.
 pub(crate) const GUEST_PREFIX: &str = "guest-";
 
@@ -143,6 +183,17 @@ mod tests {
         assert_eq!(socket_of(Instance([1, 2, 3, 4, 5]), &id), None);
         for other in ["", "x", "guest-", "!!!!!!!!!!!!!!!!!!!!", "ann"] {
             assert_eq!(socket_of(instance, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_engine_id_is_read_as_it_was_written() {
+        let id = EngineId { shard: ShardId(2), slot: 9, secret: [1, 2, 3, 4, 5, 6, 7, 8, 255] };
+        let text = id.to_string();
+        assert_eq!(text.len(), 20);
+        assert_eq!(EngineId::read(&text), Some(id));
+        for other in ["", "x", "!!!!!!!!!!!!!!!!!!!!", &format!("{text}A")] {
+            assert_eq!(EngineId::read(other), None, "{other}");
         }
     }
 

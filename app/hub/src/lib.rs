@@ -14,20 +14,22 @@ mod shard;
 mod state;
 
 pub use envelope::{Answer, DoorId, Envelope, Sender};
-pub use fanout::{Event, Outgoing, OwnedOutgoing, body};
+pub use fanout::{Arguments, Event, Outgoing, OwnedOutgoing, body};
 pub use ids::{
-    CLIENT_ID_CHARS, Instance, ROOM_NAME_CHARS_MAX, ShardId, SocketId, USER_NAME_CHARS_MAX, User,
+    CLIENT_ID_CHARS, EngineId, Instance, ROOM_NAME_CHARS_MAX, ShardId, SocketId, USER_NAME_CHARS_MAX, User,
     check_room_name, check_user_name, client_id, home_of, socket_of,
 };
-pub use kit::{Edge, Kit, Message, Place, PlaceContext, PlainPlace};
+pub use kit::{Edge, Kit, Message, Place, PlaceContext, PlainPlace, SocketEvent};
 pub use limits::{
     BATCH_INTERVAL_MS_MAX, CROWDED_MEMBERS, Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX, MEMORY_STALL_MS,
-    MESSAGE_BYTES_MAX, OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX, SlowPolicy,
+    MESSAGE_BYTES_MAX, NAMESPACES_PER_CONNECTION_MAX, Namespace, OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX,
+    SlowPolicy,
 };
 pub use links::{Links, READ_BUFFER_BYTES, Readiness, Token, Transport};
 pub use shard::{Door, Shard, ShardSetup};
-pub use state::{Arrival, Closed, Counters, Gone, Now, Reading};
+pub use state::{Arrival, Closed, Counters, EngineAnswer, EngineArrival, Gone, Handshake, Now, Reading};
 
+pub use fanfare_session::engineio::RequestError;
 pub use fanfare_session::native::{ErrorCode, Request};
 pub use fanfare_session::websocket::{CloseCode, DeflateParameters, Payload, Text};
-pub use fanfare_session::{Heartbeat, Share};
+pub use fanfare_session::{Heartbeat, Parser, Share};

@@ -1,6 +1,8 @@
 //! What a client may use, each with its name and its default (`docs/protocol.md`, "Limits and close codes").
 
-use fanfare_session::Heartbeat;
+use std::sync::Arc;
+
+use fanfare_session::{Heartbeat, Parser};
 
 /// Members past which a room no longer says who comes, goes or types.
 pub const CROWDED_MEMBERS: usize = 500;
@@ -76,13 +78,61 @@ pub enum SlowPolicy {
     KeepNewest,
 }
 
+/// Namespaces that one Socket.IO client may be in at once.
+pub const NAMESPACES_PER_CONNECTION_MAX: usize = 64;
+
 /// How the text and binary messages of a door are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// JSON objects with a `type`.
+    /// JSON objects with a `type`; for Socket.IO clients, events with one object as their argument.
     Native,
     /// Whatever the application makes of them.
     Plain,
+    /// Messages of Engine.IO, whatever the application makes of them.
+    Engine,
+    /// Packets of Socket.IO, which are for the doors that are namespaces.
+    SocketIo(Parser),
+    /// Events of Socket.IO as they are, with any arguments.
+    Events,
+}
+
+impl Dialect {
+    /// The parser of its Engine.IO sessions, where it has such.
+    pub(crate) fn parser(self) -> Option<Parser> {
+        match self {
+            Self::Native | Self::Plain | Self::Events => None,
+            Self::Engine => Some(Parser::None),
+            Self::SocketIo(parser) => Some(parser),
+        }
+    }
+}
+
+/// The namespaces of Socket.IO that lead to a door.
+#[derive(Clone)]
+pub enum Namespace {
+    /// The one of this name, which begins with `/`.
+    Named(Arc<str>),
+    /// All whose name fits; each is one of its own.
+    Fitting(Arc<dyn Fn(&str) -> bool + Send + Sync>),
+}
+
+impl Namespace {
+    pub(crate) fn is(&self, name: &str) -> bool {
+        matches!(self, Self::Named(own) if **own == *name)
+    }
+
+    pub(crate) fn fits(&self, name: &str) -> bool {
+        matches!(self, Self::Fitting(fits) if fits(name))
+    }
+}
+
+impl std::fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Named(name) => f.debug_tuple("Named").field(name).finish(),
+            Self::Fitting(_) => f.write_str("Fitting(…)"),
+        }
+    }
 }
 
 /// The rules of one door.
@@ -96,6 +146,8 @@ pub struct DoorRules {
     pub binary_limit_bytes: usize,
     /// What happens to a slow client.
     pub slow: SlowPolicy,
+    /// The namespace that leads here, where there is one.
+    pub namespace: Option<Namespace>,
 }
 
 impl DoorRules {
@@ -121,6 +173,7 @@ impl Default for DoorRules {
             text_limit_bytes: 1 << 20,
             binary_limit_bytes: 16 << 20,
             slow: SlowPolicy::Disconnect,
+            namespace: None,
         }
     }
 }

@@ -103,6 +103,7 @@ pub struct Links<T> {
     generations: Vec<u64>,
     buffer: Box<[u8]>,
     removed: Vec<(Token, T)>,
+    unlinked: Vec<SocketId>,
     /// Reads in this turn, and in the one before.
     reads: u32,
     reads_before: u32,
@@ -124,6 +125,7 @@ impl<T: Transport> Default for Links<T> {
             generations: Vec::new(),
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             removed: Vec::new(),
+            unlinked: Vec::new(),
             reads: 0,
             reads_before: 0,
             unsent: false,
@@ -163,18 +165,40 @@ impl<T: Transport> Links<T> {
             self.generations.push(self.generation);
             self.links.len() - 1
         };
-        if self.by_slot.len() <= socket.slot() {
-            self.by_slot.resize(socket.slot() + 1, usize::MAX);
-        }
-        self.by_slot[socket.slot()] = index;
+        self.belongs_to(index, socket);
         if early.is_empty() {
             self.carry(index);
         } else {
             let reading = shard.receive(socket, early, &mut Share::default());
+            if let Some((_, carrier)) = shard.take_moved() {
+                self.belongs_to(index, carrier);
+            }
             self.after_reading(index, reading);
             self.carry(index);
         }
         Token(index)
+    }
+
+    fn belongs_to(&mut self, index: usize, socket: SocketId) {
+        if self.by_slot.len() <= socket.slot() {
+            self.by_slot.resize(socket.slot() + 1, usize::MAX);
+        }
+        self.by_slot[socket.slot()] = index;
+        if let Some(link) = self.links[index].as_mut() {
+            link.socket = Some(socket);
+        }
+    }
+
+    /// Where the transport of a connection is; one that polls has none.
+    fn index_of(&self, socket: SocketId) -> Option<usize> {
+        let index = *self.by_slot.get(socket.slot())?;
+        let link = self.links.get(index)?.as_ref()?;
+        (link.socket == Some(socket)).then_some(index)
+    }
+
+    /// Connections that have gone and had no transport.
+    pub fn next_unlinked(&mut self) -> Option<SocketId> {
+        self.unlinked.pop()
     }
 
     /// The transport behind a token, for registering it.
@@ -255,12 +279,16 @@ impl<T: Transport> Links<T> {
 
     fn read(&mut self, shard: &mut Shard, index: usize) {
         let mut share = self.share();
-        let Some(Link { socket: Some(socket), paused: false, .. }) = self.links[index] else {
+        let Some(Link { socket: Some(mut socket), paused: false, .. }) = self.links[index] else {
             return self.read_lingering(index);
         };
         // What was kept of earlier reads comes before anything new.
         let mut reading = shard.resume(socket, &mut share);
         loop {
+            if let Some((_, carrier)) = shard.take_moved() {
+                self.belongs_to(index, carrier);
+                socket = carrier;
+            }
             self.after_reading(index, reading);
             let Some(link) = self.links[index].as_mut().filter(|link| link.unread) else { return };
             if reading != Reading::More {
@@ -338,17 +366,19 @@ impl<T: Transport> Links<T> {
         self.reads_before = std::mem::take(&mut self.reads);
         self.send_all(shard);
         while let Some(socket) = shard.next_resumed() {
-            let index = self.by_slot.get(socket.slot()).copied().unwrap_or(usize::MAX);
-            if let Some(link) = self.links.get_mut(index).and_then(Option::as_mut)
-                && link.socket == Some(socket)
+            if let Some(index) = self.index_of(socket)
+                && let Some(link) = self.links[index].as_mut()
             {
                 link.paused = false;
                 self.carry(index);
             }
         }
         while let Some(closed) = shard.next_closed() {
-            let index = self.by_slot.get(closed.slot).copied().unwrap_or(usize::MAX);
-            let Some(link) = self.links.get_mut(index).and_then(Option::as_mut) else { continue };
+            let Some(index) = self.index_of(closed.socket) else {
+                self.unlinked.push(closed.socket);
+                continue;
+            };
+            let Some(link) = self.links[index].as_mut() else { continue };
             link.socket = None;
             link.transport.end();
             if closed.linger {
@@ -393,8 +423,10 @@ impl<T: Transport> Links<T> {
 
     /// One send; gives how many bytes the socket took.
     fn send(&mut self, shard: &mut Shard, socket: SocketId) -> usize {
-        let index = self.by_slot.get(socket.slot()).copied().unwrap_or(usize::MAX);
-        let Some(link) = self.links.get_mut(index).and_then(Option::as_mut) else { return 0 };
+        let Some(index) = self.index_of(socket) else {
+            return shard.answer_poll(socket);
+        };
+        let Some(link) = self.links[index].as_mut() else { return 0 };
         let (offered, result) = match shard.outgoing_single(socket) {
             Some(bytes) => (bytes.len(), link.transport.transmit(&[IoSlice::new(bytes)])),
             None => {

@@ -247,6 +247,7 @@ fn arrival(query: Option<&str>, accepted: &Accepted) -> Arrival {
         deflate: accepted.deflate,
         wants_binary: value("binary") == Some("1"),
         batch_interval_ms: interval.filter(|interval| (1..=BATCH_INTERVAL_MS_MAX).contains(interval)),
+        engine: None,
     }
 }
 

@@ -14,4 +14,4 @@ pub use code::ErrorCode;
 pub use depth::{JSON_DEPTH_MAX, depth_exceeds};
 pub use message::{BATCH_MESSAGES_MAX, ID_BYTES_MAX, Malformed, Request, SEQ_MAX, batch_messages, read};
 pub use order::{EARLY_BYTES_MAX, EARLY_MESSAGES_MAX, Order, Sequenced};
-pub use reply::{Welcome, write_ack, write_error, write_event, write_nack};
+pub use reply::{Welcome, write_ack, write_arguments, write_error, write_event, write_nack};

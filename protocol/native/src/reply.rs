@@ -1,6 +1,7 @@
 //! What the server sends: events, acknowledgements and errors, each appended to a buffer as one JSON text.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::code::ErrorCode;
 
@@ -29,6 +30,20 @@ pub fn write_event(out: &mut Vec<u8>, name: &str, body: &[u8]) {
     out.extend_from_slice(b"{\"type\":");
     write_string(out, name);
     write_members(out, body);
+}
+
+/// Appends the event `name` with any arguments, JSON texts joined by commas: a single object lends its members, anything else
+/// becomes the member `arguments`.
+pub fn write_arguments(out: &mut Vec<u8>, name: &str, arguments: &str) {
+    let single = serde_json::from_str::<&RawValue>(arguments).ok();
+    if let Some(object) = single.map(RawValue::get).filter(|text| text.starts_with('{')) {
+        return write_event(out, name, object.as_bytes());
+    }
+    out.extend_from_slice(b"{\"type\":");
+    write_string(out, name);
+    out.extend_from_slice(b",\"arguments\":[");
+    out.extend_from_slice(arguments.as_bytes());
+    out.extend_from_slice(b"]}");
 }
 
 /// Appends `{"type":"ack","messageId":id, …body}`; `id` as it stood in the client's text.
@@ -94,6 +109,15 @@ mod tests {
             r#"{"type":"pong","timestamp":1}"#
         );
         assert_eq!(written(|out| write_event(out, "e\"", b"{}")), r#"{"type":"e\""}"#);
+    }
+
+    #[test]
+    fn arguments_are_members_where_they_are_one_object() {
+        let said = |arguments| written(|out| write_arguments(out, "said", arguments));
+        assert_eq!(said(r#" {"a":1} "#), r#"{"type":"said","a":1}"#);
+        assert_eq!(said(r#"{"a":1},2"#), r#"{"type":"said","arguments":[{"a":1},2]}"#);
+        assert_eq!(said("\"x\""), r#"{"type":"said","arguments":["x"]}"#);
+        assert_eq!(said(""), r#"{"type":"said","arguments":[]}"#);
     }
 
     #[test]

@@ -7,13 +7,17 @@
 //! The drain rule: call `receive` with the rest of the input until it says [`Received::Nothing`], and do not read more from
 //! the socket while it says [`Received::ShareUsed`] or [`Received::InflaterWanted`].
 
+mod engine;
 mod heartbeat;
 mod native_state;
 mod pending;
 mod session;
 mod turn;
 
+pub use engine::{CONNECT_TIMEOUT_MS, Came, Engine, Packet, Parser, Pulsed};
+pub use fanfare_engineio as engineio;
 pub use fanfare_native as native;
+pub use fanfare_socketio as socketio;
 pub use fanfare_websocket as websocket;
 pub use heartbeat::{Check, Expiry, Heartbeat};
 pub use native_state::{NativeState, Opened};

@@ -95,14 +95,18 @@ fn refuse<'a>(
 }
 
 fn refuse_id<'a>(state: &Option<Box<NativeState>>, id: Option<&'a str>, refused: IdRefused) -> Opened<'a> {
-    let (code, reason) = match refused {
+    let (code, reason) = id_refused(refused, id.unwrap_or_default());
+    refuse(state, code, reason, id)
+}
+
+/// Why an id is not taken, for its client.
+pub(crate) fn id_refused(refused: IdRefused, id: &str) -> (ErrorCode, String) {
+    match refused {
         IdRefused::Conflict => {
-            let id = id.unwrap_or_default();
             (ErrorCode::Conflict, format!("id {id} is still unanswered on this connection"))
         }
         IdRefused::TooMany => {
             (ErrorCode::RateLimited, format!("at most {UNANSWERED_MAX} ids may be unanswered"))
         }
-    };
-    refuse(state, code, reason, id)
+    }
 }

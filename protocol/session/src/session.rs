@@ -1,5 +1,6 @@
 //! The session: a WebSocket connection from its upgrade to its end.
 
+use fanfare_native::ErrorCode;
 use fanfare_websocket::{
     CloseCode, DeflateParameters, InflaterPool, Misbehaved, Opcode, Payload, Read, ReadContext, Reader, Role,
     Text, write_close, write_frame,
@@ -233,6 +234,15 @@ impl Session {
     /// Opens a message that [`Session::take_in_order`] gave.
     pub fn open_in_order<'a>(&mut self, text: &'a str) -> Opened<'a> {
         native_state::open(&mut self.native, text, Place::InOrder)
+    }
+
+    /// Notes the number of an acknowledgement that a Socket.IO client wants.
+    ///
+    /// # Errors
+    /// A code, and a sentence that names the limit.
+    pub fn open_id(&mut self, id: &str) -> Result<Reply, (ErrorCode, String)> {
+        let pending = &mut self.native.get_or_insert_default().pending;
+        pending.open(id).map_err(|refused| native_state::id_refused(refused, id))
     }
 
     /// The text that waited for the `seq` just handled, if there is one.

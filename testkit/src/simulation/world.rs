@@ -259,6 +259,7 @@ impl World {
                 deflate: client.deflate,
                 wants_binary: number % 3 == 0,
                 batch_interval_ms: (number % 7 == 6).then_some(20),
+                engine: None,
             };
             let end = ServerEnd(Rc::clone(&client.wire));
             client.token = Some(links.insert(shard, DoorId(client.door), &arrival, end, &mut []).0);

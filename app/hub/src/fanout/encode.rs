@@ -1,16 +1,38 @@
 //! Encoding a message once for each variant of connection that it goes to.
 
-use fanfare_session::native::write_event;
+use fanfare_session::native::{write_arguments, write_event};
+use fanfare_session::socketio::{self, Kind, msgpack};
 use fanfare_session::websocket::{Deflaters, HEADER_BYTES_MAX, Opcode, write_frame_header};
+use fanfare_session::{Parser, engineio};
 
 use super::log::{Log, Span};
-use super::outgoing::Outgoing;
+use super::outgoing::{Arguments, Event, Outgoing};
+use crate::limits::Dialect;
 
-/// What of an [`Outgoing`] a connection takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Text,
-    Binary,
+/// How a connection's messages are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// As WebSocket messages: JSON of the native dialect, or what the application makes of them.
+    #[default]
+    Plain,
+    /// As Engine.IO messages.
+    Engine,
+    /// As packets of Socket.IO.
+    SocketIo,
+    /// As packets of Socket.IO in msgpack.
+    MsgPack,
+}
+
+impl Wire {
+    /// What the connections of a door speak.
+    pub(crate) fn of(dialect: Dialect) -> Self {
+        match dialect.parser() {
+            None => Self::Plain,
+            Some(Parser::None) => Self::Engine,
+            Some(Parser::Json) => Self::SocketIo,
+            Some(Parser::MsgPack) => Self::MsgPack,
+        }
+    }
 }
 
 /// Connections of the same variant are sent the same bytes.
@@ -20,6 +42,9 @@ pub(crate) struct Variant {
     pub(crate) wants_binary: bool,
     /// Bits of the deflate window that was negotiated, 0 where none was.
     pub(crate) deflate_window_bits: u8,
+    pub(crate) wire: Wire,
+    /// Waits in the form of a polling body, each packet behind its separator.
+    pub(crate) polling: bool,
 }
 
 /// A shard's compressors, one for each window size in use, and a buffer. None keeps a context between messages.
@@ -31,46 +56,64 @@ pub(crate) struct Encoder {
     threshold_bytes: usize,
 }
 
-/// The variants of one message that have been encoded so far.
+/// The variants of one message that have been encoded so far. Most messages have one.
 #[derive(Debug, Default)]
 pub(crate) struct Encoded {
-    spans: [[Option<Span>; 16]; 2],
-    has_text: bool,
+    last: Option<(Variant, Span)>,
+    others: Vec<(Variant, Span)>,
+    /// What the encoder's buffer holds of this message.
+    text: Option<Wire>,
+}
+
+impl Encoded {
+    fn find(&self, key: Variant) -> Option<Span> {
+        let known = self.last.iter().chain(&self.others).find(|(variant, _)| *variant == key);
+        known.map(|(_, span)| *span)
+    }
+
+    fn note(&mut self, key: Variant, span: Span) {
+        self.others.extend(self.last.replace((key, span)));
+    }
 }
 
 /// The text buffer is given back to the allocator past this size.
 const TEXT_BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// The argument that stands for the one attachment of a binary message.
+const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;
 
 impl Encoder {
     pub(crate) fn new(threshold_bytes: usize) -> Self {
         Self { deflaters: Deflaters::default(), text: Vec::new(), deflated: Vec::new(), threshold_bytes }
     }
 
-    /// The span with `message` as `variant` takes it; `None` where it takes nothing of it.
+    /// The span with `message` as `variant` takes it; `None` where it takes nothing of it. All who share `encoded` are in the
+    /// same namespace.
     #[inline]
     pub(crate) fn encode(
         &mut self,
         log: &mut Log,
         encoded: &mut Encoded,
         message: &Outgoing<'_>,
-        variant: Variant,
+        (variant, namespace): (Variant, &str),
     ) -> Option<Span> {
-        let form = match message {
-            Outgoing::Event(_) | Outgoing::Text(_) => Form::Text,
-            Outgoing::Binary(_) => Form::Binary,
-            Outgoing::Either { .. } if variant.wants_binary => Form::Binary,
+        let is_binary = match message {
+            Outgoing::Binary(_) | Outgoing::NamedBinary(..) => true,
             Outgoing::Either { event, .. } => {
-                event.as_ref()?;
-                Form::Text
+                if !variant.wants_binary {
+                    event.as_ref()?;
+                }
+                variant.wants_binary
             }
+            Outgoing::Text(_) if matches!(variant.wire, Wire::SocketIo | Wire::MsgPack) => return None,
+            _ => false,
         };
-        // A window has 8 to 15 bits.
-        let (form_index, bits) = (form as usize, usize::from(variant.deflate_window_bits % 16));
-        if let Some(span) = encoded.spans[form_index][bits] {
+        let key = Variant { wants_binary: is_binary, ..variant };
+        if let Some(span) = encoded.find(key) {
             return Some(span);
         }
-        let span = self.encode_new(log, encoded, message, (form, variant));
-        encoded.spans[form_index][bits] = Some(span);
+        let span = self.encode_new(log, encoded, message, (key, namespace));
+        encoded.note(key, span);
         Some(span)
     }
 
@@ -80,36 +123,142 @@ impl Encoder {
         log: &mut Log,
         encoded: &mut Encoded,
         message: &Outgoing<'_>,
-        (form, variant): (Form, Variant),
+        (variant, namespace): (Variant, &str),
     ) -> Span {
-        match (form, message) {
-            (Form::Binary, Outgoing::Binary(binary) | Outgoing::Either { binary, .. }) => {
-                self.frame(log, Opcode::Binary, binary, variant.deflate_window_bits)
+        match (variant.wire, message) {
+            (Wire::SocketIo, _) => self.socketio(log, encoded, message, (variant, namespace)),
+            (Wire::MsgPack, _) => self.msgpack(log, message, (variant, namespace)),
+            (wire, Outgoing::Binary(binary) | Outgoing::NamedBinary(_, binary)) => {
+                self.message(log, wire, Opcode::Binary, binary, variant)
             }
-            (_, Outgoing::Text(text)) => {
-                self.frame(log, Opcode::Text, text.as_bytes(), variant.deflate_window_bits)
+            (wire, Outgoing::Either { binary, .. }) if variant.wants_binary => {
+                self.message(log, wire, Opcode::Binary, binary, variant)
             }
-            _ => {
-                let text = self.native_text(encoded, message);
-                let span = self.frame(log, Opcode::Text, &text, variant.deflate_window_bits);
+            // Bytes have no place in the JSON of the native dialect: they are messages of their own.
+            (Wire::Plain, Outgoing::Emit { arguments: Arguments { attachments, .. }, .. })
+                if !attachments.is_empty() =>
+            {
+                let parts: Vec<&[u8]> = attachments.iter().map(Vec::as_slice).collect();
+                self.packets(log, None, &parts, variant)
+            }
+            (wire, Outgoing::Text(text)) => self.message(log, wire, Opcode::Text, text.as_bytes(), variant),
+            (wire, _) => {
+                let text = self.written(encoded, wire, |out| native_text(out, message));
+                let span = self.message(log, wire, Opcode::Text, &text, variant);
                 self.text = text;
                 span
             }
         }
     }
 
-    /// The native text of an event; the buffer goes back to `self.text`, where the next variant finds it.
-    fn native_text(&mut self, encoded: &mut Encoded, message: &Outgoing<'_>) -> Vec<u8> {
+    /// The text of a message; the buffer goes back to `self.text`, where the next variant finds it.
+    fn written(&mut self, encoded: &mut Encoded, wire: Wire, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut text = std::mem::take(&mut self.text);
-        if let (false, Outgoing::Event(event) | Outgoing::Either { event: Some(event), .. }) =
-            (encoded.has_text, message)
-        {
+        if encoded.text.replace(wire) != Some(wire) {
             text.clear();
             text.shrink_to(TEXT_BUFFER_BYTES_MAX);
-            write_event(&mut text, event.name, event.body);
-            encoded.has_text = true;
+            write(&mut text);
         }
         text
+    }
+
+    /// One WebSocket message, or one message of Engine.IO.
+    pub(crate) fn message(
+        &mut self,
+        log: &mut Log,
+        wire: Wire,
+        opcode: Opcode,
+        payload: &[u8],
+        variant: Variant,
+    ) -> Span {
+        match (wire, opcode, variant.polling) {
+            (Wire::Plain, ..) | (_, Opcode::Binary, false) => {
+                self.frame(log, opcode, payload, variant.deflate_window_bits)
+            }
+            (_, Opcode::Binary, true) => self.packets(log, None, &[payload], variant),
+            _ => {
+                let mut text = Vec::with_capacity(payload.len() + 1);
+                text.push(b'4');
+                text.extend_from_slice(payload);
+                self.packets(log, Some(&text), &[], variant)
+            }
+        }
+    }
+
+    fn socketio(
+        &mut self,
+        log: &mut Log,
+        encoded: &mut Encoded,
+        message: &Outgoing<'_>,
+        (variant, namespace): (Variant, &str),
+    ) -> Span {
+        let packet = Packet::of(message, variant.wants_binary);
+        let text = self.written(encoded, Wire::SocketIo, |out| {
+            out.push(b'4');
+            packet.write(out, namespace);
+        });
+        let span = self.packets(log, Some(&text), &packet.attachments(), variant);
+        // The form with bytes and the one without have different texts.
+        if matches!(message, Outgoing::Either { .. }) {
+            encoded.text = None;
+        }
+        self.text = text;
+        span
+    }
+
+    fn msgpack(
+        &mut self,
+        log: &mut Log,
+        message: &Outgoing<'_>,
+        (variant, namespace): (Variant, &str),
+    ) -> Span {
+        let packet = Packet::of(message, variant.wants_binary);
+        let mut bytes = Vec::new();
+        let kind = if packet.name.is_some() { Kind::Event } else { Kind::Ack };
+        msgpack::write(&mut bytes, kind, namespace, packet.id, &packet.data(), &packet.attachments());
+        self.packets(log, None, &[&bytes], variant)
+    }
+
+    /// One packet of Engine.IO as text (with its type), and the binary ones that belong to it, in one piece.
+    pub(crate) fn packets(
+        &mut self,
+        log: &mut Log,
+        text: Option<&[u8]>,
+        binary: &[&[u8]],
+        variant: Variant,
+    ) -> Span {
+        if variant.polling {
+            let bytes: usize = binary.iter().map(|bytes| bytes.len() / 3 * 4 + 8).sum();
+            return log.append(text.map_or(0, <[u8]>::len) + bytes + 1, |out| {
+                if let Some(text) = text {
+                    out.push(engineio::SEPARATOR);
+                    out.extend_from_slice(text);
+                }
+                for bytes in binary {
+                    out.push(engineio::SEPARATOR);
+                    engineio::write_binary(out, bytes);
+                }
+            });
+        }
+        let bits = variant.deflate_window_bits;
+        match (text, binary) {
+            (Some(text), []) => self.frame(log, Opcode::Text, text, bits),
+            (None, [bytes]) => self.frame(log, Opcode::Binary, bytes, bits),
+            _ => {
+                let mut frames = Vec::new();
+                for (opcode, payload) in text
+                    .map(|text| (Opcode::Text, text))
+                    .into_iter()
+                    .chain(binary.iter().map(|bytes| (Opcode::Binary, *bytes)))
+                {
+                    let compressed = self.deflated(payload, bits);
+                    let payload = if compressed { &self.deflated } else { payload };
+                    write_frame_header(&mut frames, opcode, true, compressed, payload.len(), None);
+                    frames.extend_from_slice(payload);
+                }
+                log.append(frames.len(), |out| out.extend_from_slice(&frames))
+            }
+        }
     }
 
     /// An empty buffer for a text; to be given back.
@@ -133,16 +282,108 @@ impl Encoder {
         payload: &[u8],
         deflate_window_bits: u8,
     ) -> Span {
-        if deflate_window_bits != 0 && payload.len() >= self.threshold_bytes {
-            let deflater = self.deflaters.get(deflate_window_bits);
-            self.deflated.clear();
-            self.deflated.shrink_to(TEXT_BUFFER_BYTES_MAX);
-            if deflater.deflate(payload, &mut self.deflated).is_ok() {
-                return write(log, opcode, true, &self.deflated);
-            }
-            // Compression is an offer, not a promise: what cannot be compressed goes as it is.
+        if self.deflated(payload, deflate_window_bits) {
+            write(log, opcode, true, &self.deflated)
+        } else {
+            write(log, opcode, false, payload)
         }
-        write(log, opcode, false, payload)
+    }
+
+    /// Compresses a payload into `self.deflated` where that was negotiated, it is long enough for it, and it can be done:
+    /// compression is an offer, not a promise.
+    fn deflated(&mut self, payload: &[u8], deflate_window_bits: u8) -> bool {
+        if deflate_window_bits == 0 || payload.len() < self.threshold_bytes {
+            return false;
+        }
+        self.deflated.clear();
+        self.deflated.shrink_to(TEXT_BUFFER_BYTES_MAX);
+        self.deflaters.get(deflate_window_bits).deflate(payload, &mut self.deflated).is_ok()
+    }
+}
+
+/// The native text of what is an event, or can be told as one.
+fn native_text(out: &mut Vec<u8>, message: &Outgoing<'_>) {
+    match message {
+        Outgoing::Event(event) | Outgoing::Either { event: Some(event), .. } => {
+            write_event(out, event.name, event.body);
+        }
+        Outgoing::Emit { name, arguments, .. } => write_arguments(out, name, arguments.json),
+        _ => {}
+    }
+}
+
+/// A Socket.IO packet that carries an event or an acknowledgement.
+struct Packet<'m> {
+    /// `None` for an acknowledgement.
+    name: Option<&'m str>,
+    id: Option<u64>,
+    json: &'m [u8],
+    one: Option<&'m [u8]>,
+    many: &'m [Vec<u8>],
+}
+
+impl<'m> Packet<'m> {
+    fn of(message: &Outgoing<'m>, is_binary: bool) -> Self {
+        let event = |event: &Event<'m>| Self {
+            name: Some(event.name),
+            id: None,
+            json: event.body,
+            one: None,
+            many: &[],
+        };
+        let bytes = |name, bytes| Self {
+            name: Some(name),
+            id: None,
+            json: PLACEHOLDER.as_bytes(),
+            one: Some(bytes),
+            many: &[],
+        };
+        let any = |name, id, arguments: &Arguments<'m>| Self {
+            name,
+            id,
+            json: arguments.json.as_bytes(),
+            one: None,
+            many: arguments.attachments,
+        };
+        match message {
+            Outgoing::Event(it) => event(it),
+            Outgoing::Binary(it) => bytes("binary", it),
+            Outgoing::NamedBinary(name, it) => bytes(name, it),
+            Outgoing::Either { binary, .. } if is_binary => bytes("binary", binary),
+            Outgoing::Either { event: Some(it), .. } => event(it),
+            Outgoing::Emit { name, arguments, id } => any(Some(*name), *id, arguments),
+            Outgoing::Acknowledge { id, arguments } => any(None, Some(*id), arguments),
+            // Nobody who speaks Socket.IO is sent these.
+            Outgoing::Text(_) | Outgoing::Either { .. } => {
+                Self { name: None, id: None, json: b"", one: None, many: &[] }
+            }
+        }
+    }
+
+    fn attachments(&self) -> Vec<&'m [u8]> {
+        self.one.into_iter().chain(self.many.iter().map(Vec::as_slice)).collect()
+    }
+
+    fn write(&self, out: &mut Vec<u8>, namespace: &str) {
+        let attachments = usize::from(self.one.is_some()) + self.many.len();
+        match self.name {
+            Some(name) => socketio::write_event(out, namespace, self.id, name, self.json, attachments),
+            None => {
+                socketio::write_ack(out, namespace, self.id.unwrap_or_default(), self.json, attachments);
+            }
+        }
+    }
+
+    /// The array that the packet carries.
+    fn data(&self) -> String {
+        let json = String::from_utf8_lossy(self.json);
+        match self.name {
+            Some(name) => {
+                let name = serde_json::Value::from(name);
+                if json.is_empty() { format!("[{name}]") } else { format!("[{name},{json}]") }
+            }
+            None => format!("[{json}]"),
+        }
     }
 }
 
@@ -195,13 +436,19 @@ mod tests {
         let variants: Vec<_> = [false, true]
             .into_iter()
             .flat_map(|wants_binary| {
-                [0, 9, 15].map(|deflate_window_bits| Variant { wants_binary, deflate_window_bits })
+                [0, 9, 15].map(|deflate_window_bits| Variant {
+                    wants_binary,
+                    deflate_window_bits,
+                    ..Variant::default()
+                })
             })
             .collect();
         let mut spans = Vec::new();
         for _ in 0..2 {
             for variant in &variants {
-                spans.push(encoder.encode(&mut log, &mut encoded, &message, *variant).expect("both have it"));
+                spans.push(
+                    encoder.encode(&mut log, &mut encoded, &message, (*variant, "")).expect("both have it"),
+                );
             }
         }
         assert_eq!(spans[..6], spans[6..], "the second time nothing is written");

@@ -5,7 +5,7 @@ mod log;
 mod outbox;
 mod outgoing;
 
-pub(crate) use encode::{Encoded, Encoder, Variant};
+pub(crate) use encode::{Encoded, Encoder, Variant, Wire};
 pub(crate) use log::{Log, Span};
 pub(crate) use outbox::Outbox;
-pub use outgoing::{Event, Outgoing, OwnedOutgoing, body};
+pub use outgoing::{Arguments, Event, Outgoing, OwnedOutgoing, body};

@@ -81,6 +81,18 @@ impl Outbox {
         filled
     }
 
+    /// All bytes that wait.
+    pub(crate) fn bytes(&self, log: &Log) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.queued_bytes);
+        if !self.is_empty() {
+            let rest = self.rest.iter().flat_map(|rest| rest.iter());
+            for span in std::iter::once(&self.first).chain(rest) {
+                bytes.extend_from_slice(log.bytes(*span));
+            }
+        }
+        bytes
+    }
+
     /// The first bytes to send, where they are all there is.
     pub(crate) fn single<'l>(&self, log: &'l Log) -> Option<&'l [u8]> {
         (self.rest.is_none() && !self.is_empty()).then(|| log.bytes(self.first))

@@ -11,13 +11,24 @@ pub struct Event<'a> {
     pub body: &'a [u8],
 }
 
+/// The arguments of a Socket.IO event or acknowledgement, as they stand in the packet: never parsed on their way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Arguments<'a> {
+    /// JSON texts joined by commas; where bytes belong, `{"_placeholder":true,"num":n}` stands for attachment `n`.
+    pub json: &'a str,
+    /// The bytes.
+    pub attachments: &'a [Vec<u8>],
+}
+
 /// One message to one or many.
 #[derive(Clone, Copy, Debug)]
 pub enum Outgoing<'a> {
     /// An event.
     Event(Event<'a>),
-    /// Bytes, on a door where every client takes them.
+    /// Bytes, on a door where every client takes them; the event `binary` for Socket.IO clients.
     Binary(&'a [u8]),
+    /// Bytes that Socket.IO clients know as the event of this name.
+    NamedBinary(&'a str, &'a [u8]),
     /// Bytes for those who asked for binary messages, an event for the others (none: they get nothing).
     Either {
         /// For those who asked.
@@ -27,14 +38,45 @@ pub enum Outgoing<'a> {
     },
     /// Text on a door without a dialect.
     Text(&'a str),
+    /// An event with any arguments, in Socket.IO's manner.
+    Emit {
+        /// Its name.
+        name: &'a str,
+        /// What follows the name.
+        arguments: Arguments<'a>,
+        /// The number under which an acknowledgement is to come back.
+        id: Option<u64>,
+    },
+    /// The acknowledgement of a Socket.IO client's event.
+    Acknowledge {
+        /// The client's number.
+        id: u64,
+        /// What its callback gets.
+        arguments: Arguments<'a>,
+    },
 }
 
 /// An [`Outgoing`] that travels between shards.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnedOutgoing {
-    event: Option<(Box<str>, Box<[u8]>)>,
-    binary: Option<Box<[u8]>>,
-    either: bool,
+pub struct OwnedOutgoing(Owned);
+
+type OwnedEvent = (Box<str>, Box<[u8]>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Owned {
+    Event(OwnedEvent),
+    Binary(Box<[u8]>),
+    NamedBinary(Box<str>, Box<[u8]>),
+    Either { binary: Box<[u8]>, event: Option<OwnedEvent> },
+    Text(Box<str>),
+    Emit { name: Box<str>, json: Box<str>, attachments: Vec<Vec<u8>>, id: Option<u64> },
+    Acknowledge { id: u64, json: Box<str>, attachments: Vec<Vec<u8>> },
+}
+
+impl Arguments<'_> {
+    fn cost_bytes(&self) -> usize {
+        self.json.len() + self.attachments.iter().map(Vec::len).sum::<usize>()
+    }
 }
 
 impl Outgoing<'_> {
@@ -42,28 +84,30 @@ impl Outgoing<'_> {
     #[must_use]
     pub fn to_owned(&self) -> OwnedOutgoing {
         let own = |event: &Event<'_>| (event.name.into(), event.body.into());
-        match self {
-            Self::Event(event) => OwnedOutgoing { event: Some(own(event)), binary: None, either: false },
-            Self::Binary(binary) => {
-                OwnedOutgoing { event: None, binary: Some((*binary).into()), either: false }
-            }
+        OwnedOutgoing(match *self {
+            Self::Event(event) => Owned::Event(own(&event)),
+            Self::Binary(binary) => Owned::Binary(binary.into()),
+            Self::NamedBinary(name, binary) => Owned::NamedBinary(name.into(), binary.into()),
             Self::Either { binary, event } => {
-                OwnedOutgoing { event: event.as_ref().map(own), binary: Some((*binary).into()), either: true }
+                Owned::Either { binary: binary.into(), event: event.as_ref().map(own) }
             }
-            Self::Text(text) => OwnedOutgoing {
-                event: Some(("".into(), text.as_bytes().into())),
-                binary: None,
-                either: false,
-            },
-        }
+            Self::Text(text) => Owned::Text(text.into()),
+            Self::Emit { name, arguments: Arguments { json, attachments }, id } => {
+                Owned::Emit { name: name.into(), json: json.into(), attachments: attachments.to_vec(), id }
+            }
+            Self::Acknowledge { id, arguments: Arguments { json, attachments } } => {
+                Owned::Acknowledge { id, json: json.into(), attachments: attachments.to_vec() }
+            }
+        })
     }
 
     pub(crate) fn cost_bytes(&self) -> usize {
         match self {
             Self::Event(event) => event.body.len(),
-            Self::Binary(binary) => binary.len(),
+            Self::Binary(binary) | Self::NamedBinary(_, binary) => binary.len(),
             Self::Either { binary, event } => binary.len() + event.map_or(0, |event| event.body.len()),
             Self::Text(text) => text.len(),
+            Self::Emit { arguments, .. } | Self::Acknowledge { arguments, .. } => arguments.cost_bytes(),
         }
     }
 }
@@ -72,15 +116,21 @@ impl OwnedOutgoing {
     /// The message, lent.
     #[must_use]
     pub fn as_outgoing(&self) -> Outgoing<'_> {
-        let event = self.event.as_ref().map(|(name, body)| Event { name, body });
-        match (&self.binary, event) {
-            (Some(binary), event) if self.either => Outgoing::Either { binary, event },
-            (Some(binary), _) => Outgoing::Binary(binary),
-            (None, Some(event)) if event.name.is_empty() => {
-                Outgoing::Text(std::str::from_utf8(event.body).unwrap_or_default())
+        fn lend(event: &OwnedEvent) -> Event<'_> {
+            Event { name: &event.0, body: &event.1 }
+        }
+        match &self.0 {
+            Owned::Event(event) => Outgoing::Event(lend(event)),
+            Owned::Binary(binary) => Outgoing::Binary(binary),
+            Owned::NamedBinary(name, binary) => Outgoing::NamedBinary(name, binary),
+            Owned::Either { binary, event } => Outgoing::Either { binary, event: event.as_ref().map(lend) },
+            Owned::Text(text) => Outgoing::Text(text),
+            Owned::Emit { name, json, attachments, id } => {
+                Outgoing::Emit { name, arguments: Arguments { json, attachments }, id: *id }
             }
-            (None, Some(event)) => Outgoing::Event(event),
-            (None, None) => Outgoing::Text(""),
+            Owned::Acknowledge { id, json, attachments } => {
+                Outgoing::Acknowledge { id: *id, arguments: Arguments { json, attachments } }
+            }
         }
     }
 }

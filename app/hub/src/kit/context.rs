@@ -1,126 +1,16 @@
-//! What a kit's halves can ask for.
+//! What a kit's place can ask for.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fanfare_session::native::ErrorCode;
-use fanfare_session::websocket::{CloseCode, Payload, Text};
 use serde::Serialize;
 
-use super::host::Posted;
-use super::traits::{Kit, Place};
 use crate::envelope::{Answer, DoorId, Kind, Sender};
 use crate::fanout::{Event, Outgoing, body};
-use crate::ids::{SocketId, User};
+use crate::ids::SocketId;
 use crate::limits::{CROWDED_MEMBERS, PRESENCE_USERS_MAX};
 use crate::room::Roster;
 use crate::state::{Core, Now};
-
-type Posts<K> = VecDeque<Posted<<<K as Kit>::Place as Place>::Letter>>;
-
-/// What an edge sees of its shard while it handles one event.
-pub struct Edge<'c, K: Kit + ?Sized> {
-    pub(super) core: &'c mut Core,
-    pub(super) door: DoorId,
-    pub(super) posts: &'c mut Posts<K>,
-}
-
-impl<K: Kit + ?Sized> Edge<'_, K> {
-    /// The time that holds for this turn.
-    #[must_use]
-    pub fn now(&self) -> Now {
-        self.core.now
-    }
-
-    /// Who a connection of this shard is.
-    #[must_use]
-    pub fn user(&mut self, socket: SocketId) -> Option<Arc<User>> {
-        self.core.user(socket)
-    }
-
-    /// The room that the connection asked for last and has not left.
-    #[must_use]
-    pub fn last_joined(&self, socket: SocketId) -> Option<Arc<str>> {
-        self.core.last_joined(socket)
-    }
-
-    /// The connection wants binary messages from now on.
-    pub fn wants_binary(&mut self, socket: SocketId) {
-        self.core.wants_binary(socket);
-    }
-
-    /// Sends to one connection, wherever it lives.
-    pub fn send(&mut self, to: SocketId, message: &Outgoing<'_>) {
-        self.core.send(to, message);
-    }
-
-    /// Sends text to one connection of a door without a dialect.
-    pub fn send_text(&mut self, to: SocketId, text: Text<'_>) {
-        self.core.send_text(to, text);
-    }
-
-    /// Sends bytes to one connection; a large payload that is owned is not copied.
-    pub fn send_binary(&mut self, to: SocketId, payload: Payload<'_>) {
-        self.core.send_binary(to, payload);
-    }
-
-    /// Sends to everyone at this door, on every shard.
-    pub fn everyone(&mut self, except: Option<SocketId>, message: &Outgoing<'_>) {
-        self.core.everyone(self.door, except, message);
-    }
-
-    /// Sends a letter to a room's place, which then owes the answer.
-    pub fn post(&mut self, room: &str, from: SocketId, letter: <K::Place as Place>::Letter) {
-        let Some(user) = self.core.user(from) else { return };
-        let reply = self.core.take_current_reply();
-        let room = self.core.room_name(self.door, room);
-        self.posts.push_back(Posted { room, from: Sender { socket: from, user }, reply, letter });
-    }
-
-    /// An id that no other message of this server has.
-    pub fn fresh_id(&mut self) -> String {
-        let number = self.core.fresh_number();
-        format!("{}-{number}", self.core.shard.0)
-    }
-
-    /// Acknowledges the message at hand with the members of `members`; nothing where it has no `id`.
-    pub fn ack(&mut self, members: &impl Serialize) {
-        self.core.answer_current(Answer::Ack(body(members).into()));
-    }
-
-    /// Refuses the message at hand: a `nack`, or an `error` where it has no `id`.
-    pub fn refuse(&mut self, code: ErrorCode, reason: &str) {
-        self.core.answer_current(Answer::Refuse(code, reason.into()));
-    }
-
-    /// Refuses the message at hand where it has an `id`; the sender has been told otherwise already.
-    pub fn refuse_if_asked(&mut self, code: ErrorCode, reason: &str) {
-        if self.core.is_reply_owed() {
-            self.refuse(code, reason);
-        }
-    }
-
-    /// Does not read a connection of this shard until [`Edge::release`]: the kit has as much of it as it can hold.
-    pub fn hold(&mut self, socket: SocketId) {
-        self.core.hold(socket);
-    }
-
-    /// Reads a connection again that was held.
-    pub fn release(&mut self, socket: SocketId) {
-        self.core.release(socket);
-    }
-
-    /// Says whether the kit is still at work on something that the connection said: until it is not, the peer's end and a
-    /// drain wait for it.
-    pub fn busy(&mut self, socket: SocketId, busy: bool) {
-        self.core.set_busy(socket, busy);
-    }
-
-    /// Begins to close a connection of this shard.
-    pub fn close(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
-        self.core.close(socket, code, reason);
-    }
-}
 
 /// What a place sees while it handles one event.
 pub struct PlaceContext<'c> {
@@ -243,6 +133,13 @@ impl PlaceContext<'_> {
         let presence = Presence { room: self.room, count: self.roster.len(), users: users.collect() };
         let body = body(&presence);
         self.core.send(to, &Outgoing::Event(Event { name: "presence", body: &body }));
+    }
+
+    /// Puts somebody out of the room, without word to the others.
+    pub fn expel(&mut self, socket: SocketId) {
+        self.roster.remove(socket);
+        let room = Arc::clone(self.room);
+        self.core.tell(socket.shard, Kind::Expel { socket, room });
     }
 
     pub(super) fn membership(&mut self, socket: SocketId, admitted: bool) {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use fanfare_session::Reply;
 
-use super::context::{Edge, PlaceContext};
+use super::context::PlaceContext;
+use super::edge::Edge;
 use super::traits::{Kit, Message, Place};
 use crate::envelope::{DoorId, Kind, Passage, Sender};
 use crate::ids::SocketId;
@@ -15,7 +16,7 @@ use crate::room::{Roster, shrink};
 use crate::state::{Core, Gone};
 
 /// What a room's place is told: the hub's own part, and the kit's.
-enum Letter<L> {
+pub(super) enum Letter<L> {
     Passage(Passage),
     Kit(L),
 }
@@ -25,12 +26,14 @@ pub(crate) struct Posted<L> {
     pub(crate) room: Arc<str>,
     pub(crate) from: Sender,
     pub(crate) reply: Option<Reply>,
-    pub(crate) letter: L,
+    pub(super) letter: Letter<L>,
 }
 
 /// A kit as its shard sees it.
 pub(crate) trait Host {
+    fn connecting(&mut self, core: &mut Core, socket: SocketId, auth: &str);
     fn connected(&mut self, core: &mut Core, socket: SocketId);
+    fn told(&mut self, core: &mut Core, letter: Box<dyn Any + Send>);
     fn received(&mut self, core: &mut Core, from: SocketId, message: Message<'_>);
     fn disconnected(&mut self, core: &mut Core, socket: SocketId, gone: Gone);
     fn woken(&mut self, core: &mut Core, socket: SocketId);
@@ -86,7 +89,7 @@ impl<K: Kit> KitHost<K> {
         }
         core.settle_current();
         while let Some(posted) = self.posts.pop_front() {
-            self.route(core, posted.room, posted.from, posted.reply, Letter::Kit(posted.letter));
+            self.route(core, posted.room, posted.from, posted.reply, posted.letter);
         }
     }
 
@@ -185,6 +188,15 @@ impl<K: Kit> KitHost<K> {
 }
 
 impl<K: Kit> Host for KitHost<K> {
+    fn connecting(&mut self, core: &mut Core, socket: SocketId, auth: &str) {
+        self.edge(core, |kit, cx| kit.connecting(cx, socket, auth));
+    }
+
+    fn told(&mut self, core: &mut Core, letter: Box<dyn Any + Send>) {
+        core.clear_current();
+        self.edge(core, |kit, cx| kit.told(cx, letter));
+    }
+
     fn connected(&mut self, core: &mut Core, socket: SocketId) {
         self.edge(core, |kit, cx| kit.connected(cx, socket));
     }

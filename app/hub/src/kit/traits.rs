@@ -1,9 +1,13 @@
 //! What a kit is.
 
+use std::any::Any;
+use std::borrow::Cow;
+
 use fanfare_session::native::Request;
 use fanfare_session::websocket::{Payload, Text};
 
-use super::context::{Edge, PlaceContext};
+use super::context::PlaceContext;
+use super::edge::Edge;
 use crate::envelope::Sender;
 use crate::ids::SocketId;
 use crate::limits::DoorRules;
@@ -18,6 +22,30 @@ pub enum Message<'a> {
     Text(Text<'a>),
     /// Bytes.
     Binary(Payload<'a>),
+    /// An event of a Socket.IO client, on a door that takes them as they are, or with bytes among its arguments.
+    Event(SocketEvent<'a>),
+    /// The acknowledgement of an event that was sent with this number.
+    Acknowledged {
+        /// The number.
+        id: u64,
+        /// JSON texts joined by commas.
+        arguments: &'a str,
+        /// The bytes that placeholders stand for.
+        attachments: Vec<Vec<u8>>,
+    },
+}
+
+/// An event as a Socket.IO client sent it.
+#[derive(Debug)]
+pub struct SocketEvent<'a> {
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// JSON texts joined by commas; `{"_placeholder":true,"num":n}` stands for attachment `n`.
+    pub arguments: &'a str,
+    /// The bytes.
+    pub attachments: Vec<Vec<u8>>,
+    /// The number under which the client wants an acknowledgement.
+    pub id: Option<u64>,
 }
 
 /// A complete application behind a door. This is its edge: one a shard, seeing that shard's connections.
@@ -31,6 +59,13 @@ pub enum Message<'a> {
 pub trait Kit: 'static {
     /// The half that lives where its room's name hashes to.
     type Place: Place;
+
+    /// A Socket.IO client wants into the kit's namespace, with this auth payload (a JSON object). It is in once
+    /// [`Edge::admit`] says so, here or later, unless [`Edge::refuse_entry`] does not let it.
+    fn connecting(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, auth: &str) {
+        let _ = auth;
+        cx.admit(socket);
+    }
 
     /// Someone has come. `welcome` is on its way already.
     fn connected(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
@@ -48,6 +83,11 @@ pub trait Kit: 'static {
     /// Something that the kit waited for on behalf of a connection has come: [`Shard::woken`](crate::Shard::woken).
     fn woken(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
         let _ = (cx, socket);
+    }
+
+    /// Something that another shard's half of this kit sent with [`Edge::tell_shard`].
+    fn told(&mut self, cx: &mut Edge<'_, Self>, letter: Box<dyn Any + Send>) {
+        let _ = (cx, letter);
     }
 
     /// The rules of its door, unless whoever mounts it has others.

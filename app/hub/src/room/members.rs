@@ -129,6 +129,19 @@ impl Rooms {
         room.members.get(position).copied()
     }
 
+    /// The slots of a room's members.
+    pub(crate) fn members(&self, index: RoomIndex) -> &[u32] {
+        let room = self.rooms.get(index.0 as usize).and_then(Option::as_ref);
+        room.map_or(&[], |room| room.members.as_slice())
+    }
+
+    /// The names of a door's rooms that have members.
+    pub(crate) fn names(&self, door: DoorId) -> Vec<Arc<str>> {
+        let Some(names) = self.by_name.get(usize::from(door.0)) else { return Vec::new() };
+        let has_members = |index: &RoomIndex| !self.members(*index).is_empty();
+        names.iter().filter(|(_, index)| has_members(index)).map(|(name, _)| Arc::clone(name)).collect()
+    }
+
     pub(crate) fn name(&self, index: RoomIndex) -> Option<&Arc<str>> {
         self.rooms.get(index.0 as usize)?.as_ref().map(|room| &room.name)
     }

@@ -2,7 +2,9 @@
 
 use super::face::Shard;
 use crate::envelope::{DoorId, Passage};
-use crate::state::{Closed, Core, Gone};
+use crate::ids::SocketId;
+use crate::limits::Dialect;
+use crate::state::{Carrier, Closed, Core, EngineAnswer, Gone, NOOP, NOWHERE, Role};
 
 /// Departures that one turn tells of, counted by rooms: whoever leaves a hundred rooms costs a hundred. Measured: a million
 /// rooms left at once kept everybody else waiting for 3 s where one turn told of them all (`docs/trials.md`).
@@ -11,7 +13,8 @@ pub(super) const DEPARTURES_PER_TURN: usize = 1_024;
 impl Shard {
     /// Whether the next turn has something to do that no event announces.
     pub(crate) fn is_unsettled(&self) -> bool {
-        !self.core.departed.is_empty() || self.core.could_resume()
+        let is_due = |socket: &SocketId| self.core.get(*socket).is_none_or(|there| !there.paused);
+        !self.core.departed.is_empty() || self.core.could_resume() || self.core.posts.iter().any(is_due)
     }
 
     /// Timers that are set, beside one a connection.
@@ -20,9 +23,16 @@ impl Shard {
         self.core.timers.exact()
     }
 
-    /// Tells the rooms and the kit of those who take no part any more, as far as a turn goes.
+    /// Tells kits of those whom namespaces have taken in, and rooms and kits of those who take no part any more, as far as a
+    /// turn goes.
     #[inline]
-    pub(super) fn settle_departed(&mut self) {
+    pub(super) fn settle(&mut self) {
+        while let Some(socket) = self.core.admitted.pop_front() {
+            if let Some(door) = self.core.get(socket).map(|connection| connection.door) {
+                self.core.clear_current();
+                self.kits[usize::from(door.0)].connected(&mut self.core, socket);
+            }
+        }
         if !self.core.departed.is_empty() {
             self.tell_of_departed();
         }
@@ -49,7 +59,8 @@ impl Shard {
                 let name = self.core.rooms.name(membership.room).cloned();
                 self.core.rooms.unclaim(membership.room);
                 let from = crate::envelope::Sender { socket, user: std::sync::Arc::clone(&user) };
-                if let Some(name) = name {
+                let has_places = self.core.rules[usize::from(door.0)].dialect != Dialect::Events;
+                if let Some(name) = name.filter(|_| has_places) {
                     self.kits[usize::from(door.0)].passage(&mut self.core, name, from, None, Passage::Gone);
                 }
             }
@@ -61,7 +72,10 @@ impl Shard {
 
 impl Core {
     fn leave_door(&mut self, door: DoorId, position: u32) {
-        let Some(everyone) = self.everyone.get_mut(usize::from(door.0)) else { return };
+        let Some(everyone) = self.everyone.get_mut(usize::from(door.0)).filter(|_| position != NOWHERE)
+        else {
+            return;
+        };
         // The last one takes the place of the one that goes, unless it is that one.
         let Some(moved) = everyone.pop() else { return };
         let Some(place) = everyone.get_mut(position as usize) else { return };
@@ -72,21 +86,31 @@ impl Core {
     }
 
     /// Frees the slot of a connection that has been sent its last byte.
-    pub(super) fn finish_if_done(&mut self, slot: u32) {
+    pub(crate) fn finish_if_done(&mut self, slot: u32) {
+        let Some(socket) = self.socket_at(slot) else { return };
         let Some(connection) = self.at(slot) else { return };
         let heard = connection.session.is_over() || connection.ended;
         if connection.gone.is_none() || !heard || !connection.outbox.is_empty() || !connection.told {
             return;
         }
-        let linger = !connection.ended;
+        let linger = !connection.ended && !connection.polls();
         let place = &mut self.slots[slot as usize];
         if let Some(mut connection) = place.connection.take() {
             connection.session.abandon(&mut self.inflaters);
+            match connection.role.as_deref() {
+                // It has no transport.
+                Some(Role::Member(_)) => {}
+                role => {
+                    if role.and_then(Role::carrier).is_some_and(Carrier::has_waiting_poll) {
+                        self.answers.push_back((socket, EngineAnswer::Polled(NOOP.to_vec())));
+                    }
+                    self.closed.push_back(Closed { socket, linger });
+                }
+            }
             self.held_bytes -= connection.held_bytes;
             self.holders -= usize::from(connection.held_bytes > 0);
         }
         place.generation = place.generation.wrapping_add(1);
         self.vacant.push(slot);
-        self.closed.push_back(Closed { slot: slot as usize, linger });
     }
 }

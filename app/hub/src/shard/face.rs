@@ -2,20 +2,18 @@
 
 use std::io::IoSlice;
 
-use fanfare_session::Session;
-use fanfare_session::native::Welcome;
 use fanfare_session::websocket::{CloseCode, InflaterPool};
 
 use super::departures::DEPARTURES_PER_TURN;
 use crate::envelope::{DoorId, Envelope, Kind};
-use crate::fanout::{Encoder, Log, Outbox, Outgoing, Variant, body};
+use crate::fanout::{Encoder, Log, Outgoing, Variant, Wire};
 use crate::ids::{Instance, ShardId, SocketId};
 use crate::kit::{Host, Kit, KitHost};
 use crate::limits::{Dialect, DoorRules, Limits};
 use crate::room::Rooms;
 use crate::state::{
-    Arrival, Batch, Closed, Connection, Core, Counters, Current, Due, Gone, INFLATERS_PER_SHARD, Now, Random,
-    Slot, Timers, Waiting, connection_in,
+    Arrival, Batch, Closed, Core, Counters, Current, Due, EngineArrival, Gone, INFLATERS_PER_SHARD, Now,
+    Random, Timers, Waiting, connection_in,
 };
 
 /// Envelopes that go to another shard in one piece.
@@ -94,6 +92,10 @@ impl Shard {
             departed: std::collections::VecDeque::new(),
             departures_left: DEPARTURES_PER_TURN,
             closed: std::collections::VecDeque::new(),
+            answers: std::collections::VecDeque::new(),
+            posts: std::collections::VecDeque::new(),
+            admitted: std::collections::VecDeque::new(),
+            moved: None,
             outgoing: (0..setup.shards).map(|_| Vec::new()).collect(),
             outgoing_bytes: 0,
             relay_bytes: 0,
@@ -106,6 +108,7 @@ impl Shard {
             random: Random::new(setup.seed),
             last_id: 0,
             last_number: 0,
+            last_acknowledgement: 0,
             transmit: Vec::new(),
         };
         Self { core, kits }
@@ -121,50 +124,34 @@ impl Shard {
     pub fn accept(&mut self, door: DoorId, arrival: &Arrival) -> SocketId {
         let core = &mut self.core;
         core.counters.connections += 1;
-        core.last_number = core.last_number.wrapping_add(1);
-        let number =
-            core.last_number.wrapping_mul(u32::from(core.shards)).wrapping_add(u32::from(core.shard.0));
         let bits = arrival
             .deflate
             .and_then(|deflate| deflate.own_window_bits(fanfare_session::websocket::Role::Server));
-        let everyone = &mut core.everyone[usize::from(door.0)];
-        let connection = Connection {
-            session: Session::new(core.now.ms, arrival.deflate.as_ref()),
-            outbox: Outbox::default(),
-            user: None,
-            rooms: Vec::new(),
-            leftover: None,
-            batch: arrival
-                .batch_interval_ms
-                .map(|interval_ms| Box::new(Batch { interval_ms, due_ms: 0, text: Vec::new(), count: 0 })),
-            held_bytes: 0,
-            timer_tick: 0,
-            number,
-            door_position: u32::try_from(everyone.len()).unwrap_or(u32::MAX),
-            door,
-            variant: Variant {
-                wants_binary: arrival.wants_binary,
-                deflate_window_bits: bits.unwrap_or_default(),
-            },
-            gone: None,
-            dirty: false,
-            blocked: false,
-            paused: false,
-            busy: false,
-            held: false,
-            ended: false,
-            told: false,
+        let dialect = core.rules[usize::from(door.0)].dialect;
+        let variant = Variant {
+            wants_binary: arrival.wants_binary,
+            deflate_window_bits: bits.unwrap_or_default(),
+            wire: Wire::of(dialect),
+            polling: matches!(arrival.engine, Some(EngineArrival::Open { polling: true, .. })),
         };
-        let slot = core.vacant.pop().unwrap_or_else(|| {
-            core.slots.push(Slot::default());
-            u32::try_from(core.slots.len() - 1).unwrap_or(u32::MAX)
-        });
-        core.everyone[usize::from(door.0)].push(slot);
-        let place = &mut core.slots[slot as usize];
-        place.connection = Some(connection);
-        let socket = SocketId { shard: core.shard, slot, generation: place.generation };
+        let role = arrival.engine.as_ref().map(|engine| core.role(dialect, engine));
+        let socket = core.insert(door, variant, role, arrival.deflate.as_ref());
+        let slot = socket.slot;
         core.schedule_check(slot, core.now.ms + core.limits.heartbeat.interval_ms);
-        if core.rules[usize::from(door.0)].dialect == Dialect::Native {
+        if let Some(EngineArrival::Probe(id)) = &arrival.engine {
+            core.begin_probe(socket, id);
+            return socket;
+        }
+        core.stand_at_door(slot, door);
+        if let Some(connection) = core.at_mut(slot) {
+            connection.blocked = variant.polling;
+            connection.batch = arrival
+                .batch_interval_ms
+                .map(|interval_ms| Box::new(Batch { interval_ms, due_ms: 0, text: Vec::new(), count: 0 }));
+        }
+        core.open_engine(socket);
+        if dialect == Dialect::Native {
+            let number = core.at(slot).map_or(0, |connection| connection.number);
             core.welcome(socket, number);
         }
         core.clear_current();
@@ -192,7 +179,7 @@ impl Shard {
         connection.outbox.clear(&mut core.log);
         core.account(socket.slot);
         core.depart(socket.slot, Gone::Lost);
-        self.settle_departed();
+        self.settle();
     }
 
     /// Whether envelopes are to be delivered now. Not while more waits to be offered to sockets than a turn sends: then they stay in
@@ -212,10 +199,13 @@ impl Shard {
                 Kind::Letter { door, room, from, reply, letter, .. } => {
                     self.kits[usize::from(door.0)].letter(&mut self.core, room, from, reply, letter);
                 }
+                Kind::Kit { door, letter, .. } => {
+                    self.kits[usize::from(door.0)].told(&mut self.core, letter);
+                }
                 kind => self.core.carry_out(kind),
             }
         }
-        self.settle_departed();
+        self.settle();
     }
 
     /// Sends to one connection of this shard, on behalf of somebody outside its turns.
@@ -226,7 +216,7 @@ impl Shard {
     /// Begins to close one connection of this shard, on behalf of somebody outside its turns.
     pub fn close(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
         self.core.close(socket, code, reason);
-        self.settle_departed();
+        self.settle();
     }
 
     /// Tells a connection's kit that what it waited for has come.
@@ -234,7 +224,7 @@ impl Shard {
         let Some(door) = self.core.get(socket).map(|connection| connection.door) else { return };
         self.core.set_current(socket, None);
         self.kits[usize::from(door.0)].woken(&mut self.core, socket);
-        self.settle_departed();
+        self.settle();
     }
 
     /// Does what has become due, and settles who waits for what. Nothing more is handled in this turn after it.
@@ -245,10 +235,11 @@ impl Shard {
                 Due::Batch(socket) if self.core.get(socket).is_some() => self.core.flush_batch(socket.slot),
                 Due::Batch(_) | Due::Turn => {}
                 Due::Farewell(socket) => self.core.farewell(socket),
+                Due::Noop(socket) => self.core.noop(socket),
             }
         }
         self.core.settle_waiting();
-        self.settle_departed();
+        self.settle();
     }
 
     /// When the shard next has something to do by itself.
@@ -330,7 +321,7 @@ impl Shard {
     /// The peer has ended its direction while [`Reading::Paused`](crate::Reading::Paused) keeps it from being read.
     pub fn ended_unread(&mut self, socket: SocketId) {
         self.core.ended_unread(socket);
-        self.settle_departed();
+        self.settle();
     }
 
     /// What is to be put into the mailbox of another shard, with its cost in bytes. Call it until there is nothing: it
@@ -398,24 +389,5 @@ impl Shard {
     #[must_use]
     pub fn rooms_and_places(&self) -> (usize, usize) {
         (self.core.rooms.len(), self.kits.iter().map(|kit| kit.places()).sum())
-    }
-}
-
-impl Core {
-    fn welcome(&mut self, socket: SocketId, number: u32) {
-        let Some(user) = self.user(socket) else { return };
-        let body = body(&Welcome {
-            client_id: &user.client_id,
-            client_number: number,
-            user_id: &user.id,
-            user_name: &user.name,
-            authentication: "none",
-            message: "Welcome to Fanfare",
-        });
-        self.event(socket.slot, "welcome", &body);
-        // Most never say anything that needs a name: it is made again for those who do.
-        if let Some(connection) = self.get_mut(socket) {
-            connection.user = None;
-        }
     }
 }

@@ -2,6 +2,7 @@
 //! envelopes and the time, and takes bytes, envelopes and closed sockets from it.
 
 mod departures;
+mod engine;
 mod face;
 mod receive;
 

@@ -51,7 +51,7 @@ impl Shard {
         self.core.depart_if_done(socket.slot);
         let at_ms = self.core.now.ms + fanfare_session::CLOSE_TIMEOUT_MS;
         self.core.schedule_check(socket.slot, at_ms);
-        self.settle_departed();
+        self.settle();
     }
 
     fn process(&mut self, socket: SocketId, input: &mut [u8], share: &mut Share) -> Reading {
@@ -82,6 +82,10 @@ impl Shard {
                     break Reading::Done;
                 }
             }
+            if let Some((_, carrier)) = self.core.moved.filter(|(from, _)| *from == socket) {
+                // What follows is the session's that this link belongs to now.
+                return self.process(carrier, &mut input[taken..], share);
+            }
             self.core.account(slot);
             let Some(connection) = self.core.get(socket).filter(|there| !there.session.is_over()) else {
                 break Reading::Done;
@@ -101,17 +105,22 @@ impl Shard {
         };
         let reading = self.core.keep_leftover(slot, &input[taken..], reading);
         self.core.depart_if_done(slot);
-        self.settle_departed();
+        self.settle();
         reading
     }
 
     fn text(&mut self, socket: SocketId, text: Text<'_>, share: &mut Share) {
-        self.core.counters.messages_received += 1;
         let Some(door) = self.core.get(socket).map(|connection| connection.door) else { return };
-        if self.core.rules[usize::from(door.0)].dialect == Dialect::Plain {
-            self.core.set_current(socket, None);
-            return self.kits[usize::from(door.0)].received(&mut self.core, socket, Message::Text(text));
+        match self.core.rules[usize::from(door.0)].dialect {
+            Dialect::Native | Dialect::Events => {}
+            Dialect::Plain => {
+                self.core.counters.messages_received += 1;
+                self.core.set_current(socket, None);
+                return self.kits[usize::from(door.0)].received(&mut self.core, socket, Message::Text(text));
+            }
+            Dialect::Engine | Dialect::SocketIo(_) => return self.engine_text(socket, &text),
         }
+        self.core.counters.messages_received += 1;
         let Some(connection) = self.core.get_mut(socket) else { return };
         let opened = connection.session.open(&text);
         self.opened(socket, door, opened, share);
@@ -154,7 +163,13 @@ impl Shard {
         }
     }
 
-    fn request(&mut self, socket: SocketId, door: DoorId, request: Request<'_>, reply: Option<Reply>) {
+    pub(super) fn request(
+        &mut self,
+        socket: SocketId,
+        door: DoorId,
+        request: Request<'_>,
+        reply: Option<Reply>,
+    ) {
         self.core.set_current(socket, reply);
         let kit = &mut self.kits[usize::from(door.0)];
         match self.core.common(socket, &request) {
@@ -170,10 +185,13 @@ impl Shard {
     }
 
     fn binary(&mut self, socket: SocketId, payload: Payload<'_>) {
-        self.core.counters.messages_received += 1;
         let Some(door) = self.core.get(socket).map(|connection| usize::from(connection.door.0)) else {
             return;
         };
+        if self.core.rules[door].dialect.parser().is_some() {
+            return self.engine_binary(socket, payload);
+        }
+        self.core.counters.messages_received += 1;
         if self.core.rules[door].dialect == Dialect::Native {
             self.core.wants_binary(socket);
             if payload.len() == PING_BYTES && payload.first() == Some(&PING_TYPE) {

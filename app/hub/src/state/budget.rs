@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use fanfare_session::websocket::CloseCode;
 
-use super::connection::connection_in;
+use super::connection::{Connection, connection_in};
 use super::core::{Core, Gone};
 use super::timers::Due;
 use crate::ids::SocketId;
@@ -68,7 +68,10 @@ impl Core {
         };
         let leftover = connection.leftover.as_ref().map_or(0, |leftover| leftover.capacity());
         let batch = connection.batch.as_ref().map_or(0, |batch| batch.text.capacity());
-        let holds = connection.session.held_bytes() + leftover + batch;
+        let engine = connection.carrier().map_or(0, |carrier| {
+            carrier.engine.held_bytes() + carrier.post.as_ref().map_or(0, |post| post.body.capacity())
+        });
+        let holds = connection.session.held_bytes() + leftover + batch + engine;
         let held = std::mem::replace(&mut connection.held_bytes, holds);
         self.held_bytes = self.held_bytes + holds - held;
         self.holders = self.holders + usize::from(holds > 0) - usize::from(held > 0);
@@ -207,15 +210,27 @@ impl Core {
     }
 
     pub(crate) fn hold(&mut self, socket: SocketId) {
-        if let Some(connection) = self.get_mut(socket) {
-            connection.held = true;
+        let Some(connection) = self.get_mut(socket) else { return };
+        connection.held = true;
+        // What a client says in one namespace comes with what it says in the others.
+        if let Some(carrier) = connection.member().map(|member| member.carrier) {
+            self.hold(carrier);
         }
     }
 
     pub(crate) fn release(&mut self, socket: SocketId) {
         let Some(connection) = self.get_mut(socket) else { return };
-        if std::mem::replace(&mut connection.held, false) {
+        if !std::mem::replace(&mut connection.held, false) {
+            return;
+        }
+        let Some(carrier) = connection.member().map(|member| member.carrier) else {
             self.unpause(socket);
+            return;
+        };
+        let others = self.get(carrier).and_then(Connection::carrier).map(|there| there.members.as_slice());
+        let is_held = |slot: &u32| self.at(*slot).is_some_and(|member| member.held);
+        if !others.unwrap_or_default().iter().any(is_held) {
+            self.release(carrier);
         }
     }
 
@@ -228,6 +243,9 @@ impl Core {
         };
         connection.paused = false;
         connection.session.suspend(false, now_ms);
+        if let Some(carrier) = connection.carrier_mut() {
+            carrier.engine.rest(now_ms);
+        }
         self.waiting.resumed.push_back(socket);
         true
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_session::Reply;
-use fanfare_session::native::{ErrorCode, Request};
+use fanfare_session::native::{ErrorCode, Request, Welcome};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -87,6 +87,28 @@ impl Core {
             "leave" => self.leave(from, request.text),
             "private" => self.private(from, request.text),
             _ => Common::Kit,
+        }
+    }
+
+    /// The first words to a newcomer.
+    pub(crate) fn welcome(&mut self, socket: SocketId, number: u32) {
+        let named = self.get(socket).is_some_and(|connection| connection.user.is_some());
+        let Some(user) = self.user(socket) else { return };
+        let welcome = body(&Welcome {
+            client_id: &user.client_id,
+            client_number: number,
+            user_id: &user.id,
+            user_name: &user.name,
+            authentication: "none",
+            message: "Welcome to Fanfare",
+        });
+        self.event(socket.slot, "welcome", &welcome);
+        if named {
+            let authenticated = body(&Authenticated { user_id: &user.id, user_name: &user.name });
+            self.event(socket.slot, "authenticated", &authenticated);
+        } else if let Some(connection) = self.get_mut(socket) {
+            // Most never say anything that needs a name: it is made again for those who do.
+            connection.user = None;
         }
     }
 

@@ -6,9 +6,10 @@ use fanfare_session::Session;
 use fanfare_session::websocket::DeflateParameters;
 
 use super::core::Gone;
+use super::role::{Carrier, Handshake, Member, Role};
 use crate::envelope::DoorId;
 use crate::fanout::{Outbox, Variant};
-use crate::ids::User;
+use crate::ids::{EngineId, SocketId, User};
 use crate::room::Membership;
 
 /// A connection whose upgrade has been answered.
@@ -20,6 +21,24 @@ pub struct Arrival {
     pub wants_binary: bool,
     /// The client wants its messages in batches of this interval (`?batch=<1 to 1000>`).
     pub batch_interval_ms: Option<u64>,
+    /// What it has to do with an Engine.IO session, at doors that speak it.
+    pub engine: Option<EngineArrival>,
+}
+
+/// What a newcomer has to do with an Engine.IO session.
+#[derive(Clone, Debug)]
+pub enum EngineArrival {
+    /// It opens one.
+    Open {
+        /// Random bytes that nobody could guess.
+        secret: [u8; 9],
+        /// It polls, and may upgrade.
+        polling: bool,
+        /// What it said, where an application may ask.
+        handshake: Option<Arc<Handshake>>,
+    },
+    /// It is a WebSocket that has come to take over a session which polls.
+    Probe(EngineId),
 }
 
 /// Whether a socket is to be read further.
@@ -38,8 +57,8 @@ pub enum Reading {
 /// A socket that the driver is to close. Its slot is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed {
-    /// The slot that it had.
-    pub slot: usize,
+    /// Which it was.
+    pub socket: SocketId,
     /// The peer may still be sending: end our direction, and read to its end before closing, so that what was sent is not
     /// torn down by a reset.
     pub linger: bool,
@@ -74,6 +93,8 @@ pub(crate) struct Connection {
     pub(crate) door_position: u32,
     pub(crate) door: DoorId,
     pub(crate) variant: Variant,
+    /// What it is, where it is more or less than a WebSocket.
+    pub(crate) role: Option<Box<Role>>,
     /// Set when the connection no longer takes part; it may still have to be sent its rest.
     pub(crate) gone: Option<Gone>,
     /// It stands in the list of those with something to send.
@@ -91,10 +112,34 @@ pub(crate) struct Connection {
     pub(crate) told: bool,
 }
 
+/// Where a connection stands that is at no door yet.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+
 /// How long a kit may still work on what a peer said that has ended since.
 const BUSY_MS: u64 = 30_000;
 
 impl Connection {
+    pub(crate) fn carrier(&self) -> Option<&Carrier> {
+        self.role.as_deref().and_then(Role::carrier)
+    }
+
+    pub(crate) fn carrier_mut(&mut self) -> Option<&mut Carrier> {
+        self.role.as_deref_mut().and_then(Role::carrier_mut)
+    }
+
+    pub(crate) fn member(&self) -> Option<&Member> {
+        self.role.as_deref().and_then(Role::member)
+    }
+
+    pub(crate) fn member_mut(&mut self) -> Option<&mut Member> {
+        self.role.as_deref_mut().and_then(Role::member_mut)
+    }
+
+    /// Whether it has no WebSocket: it is answered when it asks.
+    pub(crate) fn polls(&self) -> bool {
+        self.carrier().is_some_and(|carrier| carrier.polling.is_some())
+    }
+
     /// When the rest of what a departed peer is owed is given up.
     pub(crate) fn gives_up_at_ms(&self) -> u64 {
         let more_ms = if self.busy { BUSY_MS } else { 0 };

@@ -3,15 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use fanfare_session::websocket::{CloseCode, InflaterPool};
+use fanfare_session::websocket::{CloseCode, DeflateParameters, InflaterPool};
 use fanfare_session::{Reply, Session};
 
 use super::budget::Waiting;
-use super::connection::{Closed, Connection, Slot, connection_in};
+use super::connection::{Closed, Connection, NOWHERE, Slot, connection_in};
 use super::drain::Random;
+use super::engine::{CLOSE, EngineAnswer};
+use super::role::Role;
 use super::timers::Timers;
 use crate::envelope::{Answer, DoorId, Envelope, Kind};
-use crate::fanout::{Encoder, Log};
+use crate::fanout::{Encoder, Log, Outbox, Variant};
 use crate::ids::{GUEST_PREFIX, Instance, ShardId, SocketId, User, client_id, home_of};
 use crate::limits::{Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX, UNOFFERED_BYTES_MAX};
 use crate::room::Rooms;
@@ -36,6 +38,12 @@ pub enum Gone {
     Lost,
     /// A ping was not answered.
     HeartbeatTimeout,
+    /// The Socket.IO client has left the namespace; its connection may live on.
+    LeftNamespace,
+    /// The server has sent it out of the namespace.
+    SentAway,
+    /// The Engine.IO or Socket.IO client broke the protocol.
+    Misbehaved,
 }
 
 /// What a shard has counted; never reset.
@@ -104,6 +112,14 @@ pub(crate) struct Core {
     /// How many of them this turn may still tell of.
     pub(crate) departures_left: usize,
     pub(crate) closed: VecDeque<Closed>,
+    /// Answers to requests of Engine.IO sessions.
+    pub(crate) answers: VecDeque<(SocketId, EngineAnswer)>,
+    /// Sessions whose posted bodies are not handled to their end.
+    pub(crate) posts: VecDeque<SocketId>,
+    /// Socket.IO clients that have been taken into a namespace and whose kit does not know yet.
+    pub(crate) admitted: VecDeque<SocketId>,
+    /// A WebSocket that belongs to another connection from now on.
+    pub(crate) moved: Option<(SocketId, SocketId)>,
     /// Envelopes for each shard.
     pub(crate) outgoing: Vec<Vec<Envelope>>,
     pub(crate) outgoing_bytes: usize,
@@ -121,11 +137,54 @@ pub(crate) struct Core {
     pub(crate) random: Random,
     pub(crate) last_id: u64,
     pub(crate) last_number: u32,
+    pub(crate) last_acknowledgement: u64,
     /// Frames that sessions want sent, on their way to the log.
     pub(crate) transmit: Vec<u8>,
 }
 
 impl Core {
+    /// A new connection, which stands at no door yet.
+    pub(crate) fn insert(
+        &mut self,
+        door: DoorId,
+        variant: Variant,
+        role: Option<Role>,
+        deflate: Option<&DeflateParameters>,
+    ) -> SocketId {
+        self.last_number = self.last_number.wrapping_add(1);
+        let shards = u32::from(self.shards);
+        let connection = Connection {
+            session: Session::new(self.now.ms, deflate),
+            outbox: Outbox::default(),
+            user: None,
+            rooms: Vec::new(),
+            leftover: None,
+            batch: None,
+            held_bytes: 0,
+            timer_tick: 0,
+            number: self.last_number.wrapping_mul(shards).wrapping_add(u32::from(self.shard.0)),
+            door_position: NOWHERE,
+            door,
+            variant,
+            role: role.map(Box::new),
+            gone: None,
+            dirty: false,
+            blocked: false,
+            paused: false,
+            busy: false,
+            held: false,
+            ended: false,
+            told: false,
+        };
+        let slot = self.vacant.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        let place = &mut self.slots[slot as usize];
+        place.connection = Some(connection);
+        SocketId { shard: self.shard, slot, generation: place.generation }
+    }
+
     pub(crate) fn get(&self, socket: SocketId) -> Option<&Connection> {
         let slot = self.slots.get(socket.slot as usize)?;
         (socket.shard == self.shard && slot.generation == socket.generation)
@@ -173,6 +232,12 @@ impl Core {
     pub(crate) fn fresh_number(&mut self) -> u64 {
         self.last_id = self.last_id.max(self.now.unix_ms * 1_000) + 1;
         self.last_id
+    }
+
+    /// A number for an acknowledgement that no socket gets twice from this server.
+    pub(crate) fn fresh_acknowledgement(&mut self) -> u64 {
+        self.last_acknowledgement += 1;
+        (self.last_acknowledgement - 1) * u64::from(self.shards) + u64::from(self.shard.0)
     }
 
     pub(crate) fn set_current(&mut self, socket: SocketId, reply: Option<Reply>) {
@@ -278,8 +343,9 @@ impl Core {
             Kind::Answer { to, reply, answer } => self.answer(to, reply, answer),
             Kind::Admit { socket, room } => self.admit(socket, &room),
             Kind::Dismiss { socket, room } => self.dismiss(socket, &room),
+            Kind::Expel { socket, room } => self.expel(socket, &room),
             // These need a kit: the shard takes them out before.
-            Kind::Passage { .. } | Kind::Letter { .. } => {}
+            Kind::Passage { .. } | Kind::Letter { .. } | Kind::Kit { .. } => {}
         }
     }
 
@@ -287,6 +353,14 @@ impl Core {
     pub(crate) fn close(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
         if self.get(socket).is_none_or(|connection| connection.gone.is_some()) {
             return;
+        }
+        let Some(connection) = self.get(socket) else { return };
+        if connection.member().is_some() {
+            return self.send_away(socket);
+        }
+        if connection.polls() {
+            self.push_packet(socket.slot, CLOSE);
+            return self.depart(socket.slot, Gone::ClosedByServer(code));
         }
         self.flush_batch(socket.slot);
         let now_ms = self.now.ms;
@@ -313,10 +387,15 @@ impl Core {
             self.counters.note_dropped(connection.outbox.drop_unstarted(&mut self.log));
             connection.batch = None;
             connection.leftover = None;
-            connection.session.close(now_ms, code, reason, &mut self.transmit);
-            connection.session.abandon(&mut self.inflaters);
+            if !connection.polls() {
+                connection.session.close(now_ms, code, reason, &mut self.transmit);
+                connection.session.abandon(&mut self.inflaters);
+            }
         }
         self.flush_transmit(slot);
+        if self.at(slot).is_some_and(Connection::polls) {
+            self.push_packet(slot, CLOSE);
+        }
         self.account(slot);
         self.depart(slot, Gone::ClosedByServer(code));
     }
@@ -328,6 +407,9 @@ impl Core {
         if connection.gone.is_none() {
             connection.gone = Some(gone);
             connection.session.progressed(now_ms);
+            if connection.role.is_some() {
+                self.depart_members(slot, gone);
+            }
             self.departed.push_back(slot);
         }
         // Whatever is left to be sent has a time limit.

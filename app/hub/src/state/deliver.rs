@@ -9,6 +9,7 @@ use fanfare_session::websocket::{CloseCode, Opcode, Payload, Text, write_frame_h
 
 use super::connection::{Connection, connection_in};
 use super::core::Core;
+use super::role::Role;
 use super::timers::Due;
 use crate::envelope::{Answer, DoorId, Kind};
 use crate::fanout::{Encoded, Event, Outbox, Outgoing, Span};
@@ -86,6 +87,16 @@ impl Core {
         }
     }
 
+    /// Sends one message to these connections of this shard, which are all in one namespace.
+    pub(crate) fn push_to_sockets(&mut self, sockets: &[SocketId], message: &Outgoing<'_>) {
+        let mut encoded = Encoded::default();
+        for socket in sockets {
+            if self.get(*socket).is_some() {
+                self.push(socket.slot, message, &mut encoded);
+            }
+        }
+    }
+
     /// Sends to one connection, wherever it lives.
     pub(crate) fn send(&mut self, to: SocketId, message: &Outgoing<'_>) {
         if to.shard != self.shard {
@@ -132,7 +143,7 @@ impl Core {
     }
 
     /// The one way of a message into an outbox: as its variant, within the limit, or by the door's policy.
-    fn push(&mut self, slot: u32, message: &Outgoing<'_>, encoded: &mut Encoded) {
+    pub(crate) fn push(&mut self, slot: u32, message: &Outgoing<'_>, encoded: &mut Encoded) {
         let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
@@ -155,10 +166,17 @@ impl Core {
         let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
-        let Some(span) = self.encoder.encode(&mut self.log, encoded, message, connection.variant) else {
+        // What somebody in a namespace is sent goes through the session that carries it.
+        let (namespace, outlet) = match connection.role.as_deref() {
+            Some(Role::Member(member)) if !member.admitted => return,
+            Some(Role::Member(member)) => (&*member.namespace, member.carrier.slot),
+            _ => ("", slot),
+        };
+        let variant = (connection.variant, namespace);
+        let Some(span) = self.encoder.encode(&mut self.log, encoded, message, variant) else {
             return;
         };
-        self.push_message(slot, span);
+        self.push_message(outlet, span);
     }
 
     #[inline]
@@ -212,7 +230,7 @@ impl Core {
         !full
     }
 
-    fn push_span(&mut self, slot: u32, span: Span) {
+    pub(crate) fn push_span(&mut self, slot: u32, span: Span) {
         let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
@@ -310,6 +328,9 @@ impl Core {
         let id = reply.and_then(|reply| connection.session.take_id(reply));
         if reply.is_some() && id.is_none() {
             return;
+        }
+        if connection.member().is_some() {
+            return self.answer_member(to, id.as_deref(), answer);
         }
         match (id, answer) {
             (Some(id), Answer::Ack(body)) => self.push_native(to.slot, |out| write_ack(out, &id, &body)),

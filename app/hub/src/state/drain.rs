@@ -2,7 +2,9 @@
 
 use fanfare_session::websocket::CloseCode;
 
+use super::connection::Connection;
 use super::core::Core;
+use super::role::Role;
 use super::timers::Due;
 use crate::ids::SocketId;
 use crate::limits::Dialect;
@@ -53,14 +55,25 @@ impl Core {
         let Some(connection) = self.get(socket).filter(|connection| connection.gone.is_none()) else {
             return;
         };
-        if connection.session.owes_answers() || connection.leftover.is_some() || connection.busy {
+        let members: &[u32] = match connection.role.as_deref() {
+            // They go with the sessions that they belong to.
+            Some(Role::Member(_) | Role::Prober(_)) => return,
+            Some(Role::Carrier(carrier)) => &carrier.members,
+            None => &[],
+        };
+        let owes = |there: &Connection| there.session.owes_answers() || there.busy;
+        let posts = connection.carrier().is_some_and(|carrier| carrier.post.is_some());
+        let members_owe = members.iter().any(|slot| self.at(*slot).is_some_and(owes));
+        if owes(connection) || members_owe || posts || connection.leftover.is_some() {
             // What was accepted is answered first. A place that never answers is ended by the drain's own time limit.
             self.timers.set(self.now.ms + OWED_RETRY_MS, Due::Farewell(socket));
             return;
         }
-        if self.rules[usize::from(connection.door.0)].dialect == Dialect::Native {
-            let after_ms = self.random.next() % RETURN_AFTER_MS_MAX;
-            self.event(socket.slot, "reconnect", format!("{{\"afterMs\":{after_ms}}}").as_bytes());
+        let is_native = self.rules[usize::from(connection.door.0)].dialect == Dialect::Native;
+        let told: Vec<u32> = members.iter().copied().chain(Some(socket.slot).filter(|_| is_native)).collect();
+        let after_ms = self.random.next() % RETURN_AFTER_MS_MAX;
+        for slot in told {
+            self.event(slot, "reconnect", format!("{{\"afterMs\":{after_ms}}}").as_bytes());
         }
         self.close(socket, CloseCode::SERVICE_RESTART, "Service restart");
     }

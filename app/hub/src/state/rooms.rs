@@ -1,8 +1,11 @@
 //! Coming and going: what the edge keeps of it while the place decides.
 
+use std::sync::Arc;
+
 use fanfare_session::native::ErrorCode;
 
 use super::core::Core;
+use crate::envelope::DoorId;
 use crate::ids::SocketId;
 use crate::room::Membership;
 
@@ -20,7 +23,7 @@ pub(crate) enum LeaveRefused {
 
 impl Core {
     /// The room that the connection asked for last and has not left.
-    pub(crate) fn last_joined(&self, socket: SocketId) -> Option<std::sync::Arc<str>> {
+    pub(crate) fn last_joined(&self, socket: SocketId) -> Option<Arc<str>> {
         let membership = self.get(socket)?.rooms.iter().rfind(|membership| membership.wanted)?;
         self.rooms.name(membership.room).cloned()
     }
@@ -88,11 +91,26 @@ impl Core {
             return;
         };
         let Some(index) = self.rooms.find(door, room) else { return };
+        self.admit_at(socket, index);
+    }
+
+    fn admit_at(&mut self, socket: SocketId, index: crate::room::RoomIndex) {
         let Some(membership) = self.membership(socket, index) else { return };
         if membership.position.is_none() {
             let position = self.rooms.enter(index, socket.slot);
             self.update_membership(socket, Membership { position, ..membership });
         }
+    }
+
+    /// The place does not want the connection, whatever it asked for.
+    pub(crate) fn expel(&mut self, socket: SocketId, room: &str) {
+        let Some(door) = self.get(socket).map(|connection| connection.door) else { return };
+        let Some(index) = self.rooms.find(door, room) else { return };
+        if let Some(membership) = self.membership(socket, index) {
+            let leaves = membership.leaves.saturating_add(1);
+            self.update_membership(socket, Membership { wanted: false, leaves, ..membership });
+        }
+        self.dismiss(socket, room);
     }
 
     /// The place has let the connection go.
@@ -139,5 +157,41 @@ impl Core {
         if let Some(connection) = self.get_mut(socket) {
             connection.rooms.retain(|known| known.room != membership.room);
         }
+    }
+
+    /// Puts a connection into a room that has no place: it is in at once.
+    pub(crate) fn join_here(&mut self, socket: SocketId, room: &str) -> Result<(), (ErrorCode, String)> {
+        let Some(connection) = self.get(socket).filter(|there| there.gone.is_none()) else { return Ok(()) };
+        let door = connection.door;
+        self.claim_room(socket, room)?;
+        let Some(index) = self.rooms.find(door, room) else { return Ok(()) };
+        self.admit_at(socket, index);
+        Ok(())
+    }
+
+    /// Takes it out again.
+    pub(crate) fn leave_here(&mut self, socket: SocketId, room: &str) {
+        let Some(connection) = self.get(socket).filter(|there| there.gone.is_none()) else { return };
+        let Some(index) = self.rooms.find(connection.door, room) else { return };
+        let Some(membership) = self.membership(socket, index) else { return };
+        self.leave_list(membership);
+        self.remove_membership(socket, membership);
+        self.rooms.unclaim(index);
+        self.memberships -= 1;
+    }
+
+    pub(crate) fn rooms_of(&self, socket: SocketId) -> Vec<Arc<str>> {
+        let rooms = self.get(socket).map_or(&[][..], |connection| &connection.rooms);
+        rooms.iter().filter_map(|membership| self.rooms.name(membership.room).cloned()).collect()
+    }
+
+    pub(crate) fn members_here(&self, door: DoorId, room: &str) -> Vec<SocketId> {
+        let members = self.rooms.find(door, room).map_or(&[][..], |index| self.rooms.members(index));
+        members.iter().filter_map(|slot| self.socket_at(*slot)).collect()
+    }
+
+    pub(crate) fn at_door_here(&self, door: DoorId) -> Vec<SocketId> {
+        let everyone = self.everyone.get(usize::from(door.0)).map_or(&[][..], Vec::as_slice);
+        everyone.iter().filter_map(|slot| self.socket_at(*slot)).collect()
     }
 }

@@ -11,6 +11,7 @@ use fanfare_session::{Check, Expiry};
 
 use super::connection::connection_in;
 use super::core::{Core, Gone};
+use super::engine::RESTING;
 use crate::envelope::DoorId;
 use crate::ids::SocketId;
 
@@ -30,6 +31,8 @@ pub(crate) enum Due {
     Farewell(SocketId),
     /// A turn is to be held, whatever comes of it.
     Turn,
+    /// A session whose WebSocket is being tried may have a poll that waits.
+    Noop(SocketId),
 }
 
 #[derive(Debug)]
@@ -175,6 +178,16 @@ impl Core {
             Check::Again { at_ms: gives_up_at_ms }
         } else if departed {
             Check::Expired(Expiry::Close)
+        } else if connection.role.is_some() && connection.gone.is_none() {
+            let Some(at_ms) = self.check_engine(slot) else { return };
+            // Its WebSocket has no heartbeat of its own, but may stand still in the middle of a compressed message.
+            let check = self
+                .with_session(slot, |session, transmit| session.check(now_ms, &RESTING, wanted, transmit));
+            match check {
+                Some(Check::Again { at_ms: session_ms }) => Check::Again { at_ms: at_ms.min(session_ms) },
+                Some(expired) => expired,
+                None => return,
+            }
         } else {
             let check = self
                 .with_session(slot, |session, transmit| session.check(now_ms, &heartbeat, wanted, transmit));

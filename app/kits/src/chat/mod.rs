@@ -32,7 +32,11 @@ impl Kit for Chat {
         let handled = match message {
             Message::Request(request) => request_received(cx, from, &request),
             Message::Binary(payload) => binary_received(cx, from, payload.into_owned()),
-            Message::Text(_) => Ok(()),
+            Message::Event(event) => {
+                refuse_unknown(cx, &event.name);
+                Ok(())
+            }
+            Message::Text(_) | Message::Acknowledged { .. } => Ok(()),
         };
         if let Err(reason) = handled {
             refuse_invalid(cx, &reason);

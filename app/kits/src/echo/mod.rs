@@ -16,7 +16,7 @@ impl Kit for Echo {
         match message {
             Message::Text(text) => cx.send_text(from, text),
             Message::Binary(payload) => cx.send_binary(from, payload),
-            Message::Request(_) => {}
+            Message::Request(_) | Message::Event(_) | Message::Acknowledged { .. } => {}
         }
     }
 
@@ -26,6 +26,7 @@ impl Kit for Echo {
             text_limit_bytes: MESSAGE_LIMIT_BYTES,
             binary_limit_bytes: MESSAGE_LIMIT_BYTES,
             slow: SlowPolicy::Disconnect,
+            namespace: None,
         }
     }
 

@@ -1,0 +1,103 @@
+//! What a connection is, beside a WebSocket of its own: an Engine.IO session, somebody in a namespace of one, or the second
+//! link of one that upgrades.
+
+use std::sync::Arc;
+
+use fanfare_session::Engine;
+use fanfare_session::engineio::Probe;
+
+use crate::ids::SocketId;
+
+/// What a client said when it came, for applications that ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Handshake {
+    /// The headers of its first request, names in lower case.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// The path and the query of that request.
+    pub target: Box<str>,
+    /// Its address, without the port.
+    pub address: Box<str>,
+    /// It came over TLS.
+    pub secure: bool,
+    /// When, in Unix milliseconds.
+    pub issued_unix_ms: u64,
+}
+
+#[derive(Debug)]
+pub(crate) enum Role {
+    Carrier(Carrier),
+    Member(Member),
+    Prober(Prober),
+}
+
+/// An Engine.IO session, whatever carries it.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    pub(crate) engine: Engine,
+    /// What only its client knows of its id.
+    pub(crate) secret: [u8; 9],
+    /// Its requests, while it has no WebSocket.
+    pub(crate) polling: Option<Polling>,
+    /// A body that has been posted and is not handled to its end.
+    pub(crate) post: Option<Box<Post>>,
+    /// The slots of its client's parts in namespaces.
+    pub(crate) members: Vec<u32>,
+    /// The WebSocket that is about to take over.
+    pub(crate) prober: Option<SocketId>,
+    pub(crate) handshake: Option<Arc<Handshake>>,
+}
+
+/// The requests of a session without a WebSocket.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Polling {
+    /// A poll waits to be answered.
+    pub(crate) waits: bool,
+}
+
+/// A body, and how far it is handled.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) body: String,
+    pub(crate) at: usize,
+}
+
+/// A client's part in one namespace. What it is sent goes into its carrier's outbox.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) carrier: SocketId,
+    /// The namespace has taken it in.
+    pub(crate) admitted: bool,
+}
+
+/// A WebSocket that has come for a session which polls.
+#[derive(Debug)]
+pub(crate) struct Prober {
+    pub(crate) carrier: SocketId,
+    pub(crate) probe: Probe,
+}
+
+impl Carrier {
+    /// Whether a request waits that only the end would answer.
+    pub(crate) fn has_waiting_poll(&self) -> bool {
+        self.polling.is_some_and(|polling| polling.waits)
+    }
+}
+
+impl Role {
+    pub(crate) fn carrier(&self) -> Option<&Carrier> {
+        if let Self::Carrier(carrier) = self { Some(carrier) } else { None }
+    }
+
+    pub(crate) fn carrier_mut(&mut self) -> Option<&mut Carrier> {
+        if let Self::Carrier(carrier) = self { Some(carrier) } else { None }
+    }
+
+    pub(crate) fn member(&self) -> Option<&Member> {
+        if let Self::Member(member) = self { Some(member) } else { None }
+    }
+
+    pub(crate) fn member_mut(&mut self) -> Option<&mut Member> {
+        if let Self::Member(member) = self { Some(member) } else { None }
+    }
+}
