@@ -5,6 +5,7 @@
 
 mod assembly;
 mod event;
+mod limits;
 mod malformed;
 pub mod msgpack;
 mod number;
@@ -15,6 +16,7 @@ mod write;
 
 pub use assembly::{Assembly, check_placeholders};
 pub use event::{Event, ack_args, elements, event, is_reserved};
+pub use limits::ATTACHMENTS_MAX;
 pub use malformed::Malformed;
-pub use packet::{ATTACHMENTS_MAX, Head, Kind, read};
+pub use packet::{Head, Kind, read};
 pub use write::{write_ack, write_connect, write_connect_error, write_disconnect, write_event};

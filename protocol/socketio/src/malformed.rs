@@ -1,7 +1,6 @@
 //! What cannot be a packet, and why.
 
-use crate::packet::{ATTACHMENTS_MAX, Kind};
-use crate::scan::DEPTH_MAX;
+use crate::limits::{ATTACHMENTS_MAX, DEPTH_MAX, MESSAGE_PACK_ATTACHMENTS_MAX};
 
 /// A packet that breaks the protocol; the connection closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -30,9 +29,9 @@ pub enum Malformed {
     /// The payload nests deeper than is read.
     #[error("the payload nests deeper than {DEPTH_MAX} levels")]
     TooDeep,
-    /// JSON of another kind than the packet carries.
-    #[error("{}", payload(*.0))]
-    Payload(Kind),
+    /// JSON of another kind than the packet carries; the text says which that is.
+    #[error("{0}")]
+    Payload(&'static str),
     /// An event whose first element is no name.
     #[error("an event begins with its name, a string or a number")]
     NoName,
@@ -54,21 +53,11 @@ pub enum Malformed {
         at: usize,
     },
     /// A MessagePack packet that holds more binary values than are read.
-    #[error("a packet holds at most {max} binary values", max = crate::msgpack::ATTACHMENTS_MAX)]
+    #[error("a packet holds at most {MESSAGE_PACK_ATTACHMENTS_MAX} binary values")]
     TooManyAttachments,
     /// A member of a MessagePack packet is missing or of the wrong kind.
     #[error("the packet's {0:?} is missing or of the wrong kind")]
     Member(&'static str),
-}
-
-fn payload(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Connect => "a CONNECT carries an object or nothing",
-        Kind::Disconnect => "a DISCONNECT carries nothing",
-        Kind::Event | Kind::BinaryEvent => "an event carries an array",
-        Kind::Ack | Kind::BinaryAck => "an acknowledgement carries an array",
-        Kind::ConnectError => "a CONNECT_ERROR carries an object or a string",
-    }
 }
 
 fn index(num: Option<u64>) -> String {

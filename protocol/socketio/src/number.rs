@@ -26,7 +26,7 @@ pub(crate) fn write_number(out: &mut String, number: f64) {
             out.extend(std::iter::repeat_n('0', exponent + 1 - whole.len()));
             push_fraction(out, fraction);
         }
-        Err(_) if exponent >= -7 => {
+        Err(_) if exponent >= -6 => {
             out.push_str("0.");
             out.extend(std::iter::repeat_n('0', exponent.unsigned_abs() as usize - 1));
             out.push_str(&digits);

@@ -1,11 +1,9 @@
 //! Packets as text (Socket.IO protocol, "Packet encoding").
 
 use crate::event::check_event;
+use crate::limits::ATTACHMENTS_MAX;
 use crate::malformed::Malformed;
 use crate::scan::Scanner;
-
-/// Attachments of one packet: what the reference's decoder takes.
-pub const ATTACHMENTS_MAX: usize = 10;
 
 /// What a packet is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +22,19 @@ pub enum Kind {
     BinaryEvent,
     /// 6: an acknowledgement with attachments.
     BinaryAck,
+}
+
+impl Kind {
+    /// What a packet of this kind carries.
+    pub(crate) fn carries(self) -> &'static str {
+        match self {
+            Self::Connect => "a CONNECT carries an object or nothing",
+            Self::Disconnect => "a DISCONNECT carries nothing",
+            Self::Event | Self::BinaryEvent => "an event carries an array",
+            Self::Ack | Self::BinaryAck => "an acknowledgement carries an array",
+            Self::ConnectError => "a CONNECT_ERROR carries an object or a string",
+        }
+    }
 }
 
 /// A packet, lent from its text.
@@ -99,7 +110,7 @@ fn payload(kind: Kind, text: &str) -> Result<&str, Malformed> {
         (Kind::Connect, Some(b'{'))
         | (Kind::ConnectError, Some(b'{' | b'"'))
         | (Kind::Ack | Kind::BinaryAck, Some(b'[')) => drop(scanner.value(0)?),
-        _ => return Err(Malformed::Payload(kind)),
+        _ => return Err(Malformed::Payload(kind.carries())),
     }
     let end = scanner.at();
     scanner.end()?;

@@ -8,10 +8,8 @@ use std::borrow::Cow;
 use serde::Deserializer as _;
 use serde::de::Visitor;
 
+use crate::limits::DEPTH_MAX;
 use crate::malformed::Malformed;
-
-/// Arrays and objects within each other; the same as for the native dialect, and as many as [`Nest`] has bits.
-pub(crate) const DEPTH_MAX: usize = 64;
 
 /// A place in a JSON text.
 #[derive(Debug, Clone)]

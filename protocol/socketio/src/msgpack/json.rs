@@ -1,11 +1,10 @@
 //! MessagePack values as JSON: what `JSON.stringify` makes of what notepack.io decodes, with placeholders for bytes.
 
-use super::ATTACHMENTS_MAX;
 use super::date::{date, write_date};
 use super::item::{Item, Items};
+use crate::limits::{DEPTH_MAX, MESSAGE_PACK_ATTACHMENTS_MAX};
 use crate::malformed::Malformed;
 use crate::number::write_number;
-use crate::scan::DEPTH_MAX;
 
 /// What a value was before it was JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +181,7 @@ impl<'a> Reader<'a> {
     }
 
     fn attachment(&mut self, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
-        if self.attachments.len() == ATTACHMENTS_MAX {
+        if self.attachments.len() == MESSAGE_PACK_ATTACHMENTS_MAX {
             return Err(Malformed::TooManyAttachments);
         }
         self.open('{', depth)?;

@@ -17,11 +17,8 @@ use crate::malformed::Malformed;
 use crate::packet::Kind;
 use crate::scan::Scanner;
 
+pub use crate::limits::MESSAGE_PACK_ATTACHMENTS_MAX as ATTACHMENTS_MAX;
 pub use write::write;
-
-/// Binary values in one packet. The format itself has no limit; an empty one takes 2 bytes on the wire and some 60 here, so
-/// that a message of the largest size would ask for thirty times its own.
-pub const ATTACHMENTS_MAX: usize = 1024;
 
 /// A packet in its canonical form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +62,7 @@ pub fn read(bytes: &[u8]) -> Result<Owned, Malformed> {
     let kind = packet_kind(kind, !attachments.is_empty()).ok_or(Malformed::Member("type"))?;
     let namespace = namespace.ok_or(Malformed::Member("nsp"))?;
     if !fits(kind, data) {
-        return Err(Malformed::Payload(kind));
+        return Err(Malformed::Payload(kind.carries()));
     }
     if matches!(kind, Kind::Event | Kind::BinaryEvent) {
         check_name(&mut Scanner::new(&json))?;
