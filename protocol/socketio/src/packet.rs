@@ -106,6 +106,7 @@ fn payload(kind: Kind, text: &str) -> Result<&str, Malformed> {
     scanner.space();
     let start = scanner.at();
     match (kind, scanner.peek()) {
+        (_, None) => return Ok(""),
         (Kind::Event | Kind::BinaryEvent, Some(b'[')) => check_event(&mut scanner)?,
         (Kind::Connect, Some(b'{'))
         | (Kind::ConnectError, Some(b'{' | b'"'))

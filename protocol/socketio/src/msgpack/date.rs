@@ -1,37 +1,15 @@
-//! Dates: MessagePack timestamps (the MessagePack specification, "Timestamp extension type") and what notepack.io wrote before
-//! there were any, as `JSON.stringify` writes them.
+//! Dates, as notepack.io writes them and as `JSON.stringify` does.
 
 use std::fmt::Write as _;
 
-/// Milliseconds since 1970 of an extension that is a date, in the arithmetic that JavaScript does on it.
-pub(super) fn date(fixed: bool, kind: i8, bytes: &[u8]) -> Option<f64> {
-    const WORD: f64 = 4_294_967_296.0;
-    let word = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-    let (first, second) = (word(0)?, word(4));
-    Some(match (fixed, kind, bytes.len()) {
-        (true, -1, 4) => f64::from(first) * 1e3,
-        (true, -1, 8) => {
-            let seconds = f64::from(first & 3) * WORD + f64::from(second?);
-            seconds * 1e3 + f64::from(first >> 2) / 1e6
-        }
-        (false, -1, 12) => {
-            let seconds = f64::from(second? as i32) * WORD + f64::from(word(8)?);
-            seconds * 1e3 + f64::from(first) / 1e6
-        }
-        (true, 0, 8) => f64::from(first as i32) * WORD + f64::from(second?),
-        _ => return None,
-    })
-}
-
-/// Appends a date as JSON: its ISO text, or `null` past what JavaScript's dates reach.
-pub(super) fn write_date(out: &mut String, ms: f64) {
-    const REACH_MS: f64 = 8.64e15;
+/// Appends a date, in milliseconds since 1970, as JSON: its ISO text, or `null` past what JavaScript's dates reach.
+pub(super) fn write_date(out: &mut String, ms: i64) {
+    const REACH_MS: u64 = 8_640_000_000_000_000;
     const DAY_MS: i64 = 86_400_000;
-    if ms.abs() > REACH_MS {
+    if ms.unsigned_abs() > REACH_MS {
         out.push_str("null");
         return;
     }
-    let ms = ms as i64;
     let (year, month, day) = civil(ms.div_euclid(DAY_MS));
     let ms = ms.rem_euclid(DAY_MS);
     let (hour, minute, second, milli) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60, ms % 1_000);

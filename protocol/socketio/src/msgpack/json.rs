@@ -1,6 +1,9 @@
 //! MessagePack values as JSON: what `JSON.stringify` makes of what notepack.io decodes, with placeholders for bytes.
+//!
+//! Its extension 0 is three things: with one byte of its own format `undefined`, with eight a date, and in the formats that say
+//! a length an ArrayBuffer. It knows no timestamps (extension -1), so to its users they are an extension like any other.
 
-use super::date::{date, write_date};
+use super::date::write_date;
 use super::item::{Item, Items};
 use crate::limits::{DEPTH_MAX, MESSAGE_PACK_ATTACHMENTS_MAX};
 use crate::malformed::Malformed;
@@ -9,7 +12,7 @@ use crate::number::write_number;
 /// What a value was before it was JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// `undefined`, which JSON leaves out of objects. Older versions of notepack.io wrote it as an extension.
+    /// `undefined`, which JSON leaves out of objects.
     Nothing,
     Object,
     Array,
@@ -114,11 +117,16 @@ impl<'a> Reader<'a> {
                 self.string(&String::from_utf8_lossy(bytes));
                 return Ok(Found::Text);
             }
-            Item::Binary(bytes) => self.attachment(bytes, depth)?,
+            Item::Binary(bytes) | Item::Extension { fixed: false, kind: 0, bytes } => {
+                self.attachment(bytes, depth)?;
+            }
             Item::Array(values) => return self.array(values, depth),
             Item::Map(members) => return self.object(members, depth),
             Item::Extension { fixed: true, kind: 0, bytes: [_] } => return Ok(Found::Nothing),
-            Item::Extension { fixed, kind, bytes } => return self.extension(fixed, kind, bytes, depth),
+            Item::Extension { fixed: true, kind: 0, bytes: &[a, b, c, d, e, f, g, h] } => {
+                write_date(&mut self.json, i64::from_be_bytes([a, b, c, d, e, f, g, h]));
+            }
+            Item::Extension { kind, bytes, .. } => return self.extension(kind, bytes, depth),
         }
         Ok(Found::Other)
     }
@@ -156,28 +164,13 @@ impl<'a> Reader<'a> {
         Ok(Found::Object)
     }
 
-    fn extension(&mut self, fixed: bool, kind: i8, bytes: &[u8], depth: usize) -> Result<Found, Malformed> {
-        if let Some(ms) = date(fixed, kind, bytes) {
-            write_date(&mut self.json, ms);
-            return Ok(Found::Other);
-        }
-        match (fixed, kind) {
-            // An ArrayBuffer, as older versions of notepack.io wrote it.
-            (false, 0) => {
-                self.attachment(bytes, depth)?;
-                Ok(Found::Other)
-            }
-            // A timestamp of a length that none has.
-            (false, -1) => Err(self.items.fault()),
-            _ => {
-                self.open('[', depth)?;
-                self.json.push_str(&kind.to_string());
-                self.json.push(',');
-                self.attachment(bytes, depth + 1)?;
-                self.json.push(']');
-                Ok(Found::Array)
-            }
-        }
+    fn extension(&mut self, kind: i8, bytes: &[u8], depth: usize) -> Result<Found, Malformed> {
+        self.open('[', depth)?;
+        self.json.push_str(&kind.to_string());
+        self.json.push(',');
+        self.attachment(bytes, depth + 1)?;
+        self.json.push(']');
+        Ok(Found::Array)
     }
 
     fn attachment(&mut self, bytes: &[u8], depth: usize) -> Result<(), Malformed> {
