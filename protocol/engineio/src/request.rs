@@ -109,8 +109,8 @@ pub fn asked<'a>(method: &str, query: &'a str, is_upgrade: bool) -> Result<Asked
 }
 
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.filter(|(key, _)| is(key, name)).map(|(_, value)| value).last()
+    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.rfind(|(key, _)| is(key, name)).map(|(_, value)| value)
 }
 
 /// Whether `encoded` is `plain` once it is percent-decoded.

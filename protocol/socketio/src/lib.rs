@@ -4,12 +4,19 @@
 //! that came.
 
 mod assembly;
+mod event;
+mod limits;
 mod malformed;
 pub mod msgpack;
+mod number;
+mod outline;
 mod packet;
+mod scan;
 mod write;
 
 pub use assembly::{Assembly, check_placeholders};
+pub use event::{Event, ack_args, elements, event, is_reserved};
+pub use limits::ATTACHMENTS_MAX;
 pub use malformed::Malformed;
-pub use packet::{ATTACHMENTS_MAX, Event, Head, Kind, ack_args, elements, event, is_reserved, read};
+pub use packet::{Head, Kind, read};
 pub use write::{write_ack, write_connect, write_connect_error, write_disconnect, write_event};

@@ -1,0 +1,114 @@
+//! What events and acknowledgements carry: a name and arguments, which stay the text that came.
+
+use std::borrow::Cow;
+
+use crate::malformed::Malformed;
+use crate::number::write_number;
+use crate::scan::{Scanner, unescape};
+
+/// An event, lent from its packet's data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event<'a> {
+    /// Its name. One that came as a number is what JavaScript writes for it.
+    pub name: Cow<'a, str>,
+    /// The raw text of its arguments with the commas between them, `""` where there are none.
+    pub args: &'a str,
+}
+
+/// Names that mean something else to clients and servers in JavaScript.
+const RESERVED: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/// Whether an event's name belongs to the protocol.
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    reserved(name).is_some()
+}
+
+/// The event in the `data` of an event's packet. Where there is no data, which is tolerated, the name is empty.
+///
+/// # Errors
+/// [`Malformed`] where `data` is nothing that [`read`](crate::read) accepts for an event.
+pub fn event(data: &str) -> Result<Event<'_>, Malformed> {
+    if data.is_empty() {
+        return Ok(Event { name: Cow::Borrowed(""), args: "" });
+    }
+    let mut scanner = Scanner::new(data);
+    let name = name(&mut scanner)?;
+    scanner.space();
+    scanner.take(b',');
+    let rest = data.get(scanner.at()..).unwrap_or_default();
+    let args = rest.strip_suffix(']').ok_or(Malformed::Json { at: data.len() })?;
+    Ok(Event { name, args: args.trim_matches(SPACE) })
+}
+
+/// The raw text of an acknowledgement's arguments with the commas between them: what stands between the brackets of `data`.
+///
+/// # Errors
+/// [`Malformed`] where `data` is nothing that [`read`](crate::read) accepts for an acknowledgement.
+pub fn ack_args(data: &str) -> Result<&str, Malformed> {
+    if data.is_empty() {
+        return Ok("");
+    }
+    let inner = data.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    Ok(inner.ok_or(Malformed::Json { at: 0 })?.trim_matches(SPACE))
+}
+
+/// The raw text of each of several JSON texts with commas between them; as many as can be told apart.
+#[must_use]
+pub fn elements(args: &str) -> Vec<&str> {
+    let mut scanner = Scanner::new(args);
+    let mut found = Vec::new();
+    loop {
+        scanner.space();
+        let Ok(element) = scanner.value(1) else { return found };
+        found.push(element);
+        scanner.space();
+        if !scanner.take(b',') {
+            return found;
+        }
+    }
+}
+
+/// Takes an event's array and finds out whether it is one.
+pub(crate) fn check_event(scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
+    check_name(scanner)?;
+    loop {
+        scanner.space();
+        if !scanner.take(b',') {
+            return scanner.expect(b']');
+        }
+        scanner.space();
+        scanner.value(1)?;
+    }
+}
+
+/// Takes the beginning of an event's array: its name, which may not be reserved.
+pub(crate) fn check_name(scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
+    let name = name(scanner)?;
+    reserved(&name).map_or(Ok(()), |name| Err(Malformed::ReservedName(name)))
+}
+
+/// JSON's space: less than ASCII's.
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+fn reserved(name: &str) -> Option<&'static str> {
+    RESERVED.into_iter().find(|reserved| *reserved == name)
+}
+
+fn name<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, Malformed> {
+    scanner.expect(b'[')?;
+    scanner.space();
+    match scanner.peek() {
+        Some(b'"') => scanner.string().map(unescape),
+        Some(b'-' | b'0'..=b'9') => scanner.number().map(numeric),
+        _ => Err(Malformed::NoName),
+    }
+}
+
+fn numeric(text: &str) -> Cow<'_, str> {
+    let mut name = String::new();
+    // The scanner has seen the number, so it can be read.
+    write_number(&mut name, text.parse().unwrap_or_default());
+    Cow::Owned(name)
+}

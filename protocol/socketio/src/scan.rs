@@ -1,0 +1,239 @@
+//! One pass over a JSON text (RFC 8259) that validates it, finds where its parts end, and holds nothing.
+//!
+//! serde_json can pass over a value as well, but it neither counts how deep it goes nor does without memory of its own, so
+//! that a limit would cost a second pass. It is the slow reference that the tests hold this one to.
+
+use std::borrow::Cow;
+
+use serde::Deserializer as _;
+use serde::de::Visitor;
+
+use crate::limits::DEPTH_MAX;
+use crate::malformed::Malformed;
+
+/// A place in a JSON text.
+#[derive(Debug, Clone)]
+pub(crate) struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Where the scanner stands.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The next byte, still to be taken.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Takes the next byte if it is this one.
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Takes the next byte, which must be this one.
+    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.take(byte) { Ok(()) } else { Err(self.fault()) }
+    }
+
+    /// Takes the space between parts.
+    pub(crate) fn space(&mut self) {
+        self.take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    }
+
+    /// Nothing but space may be left.
+    pub(crate) fn end(&mut self) -> Result<(), Malformed> {
+        self.space();
+        if self.at == self.text.len() { Ok(()) } else { Err(self.fault()) }
+    }
+
+    /// Takes a string and lends what stands between its quotes.
+    pub(crate) fn string(&mut self) -> Result<&'a str, Malformed> {
+        self.expect(b'"')?;
+        let start = self.at;
+        loop {
+            self.take_while(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => self.escape()?,
+                _ => return Err(self.fault()),
+            }
+        }
+        self.at += 1;
+        Ok(self.text.get(start..self.at - 1).unwrap_or_default())
+    }
+
+    fn escape(&mut self) -> Result<(), Malformed> {
+        self.at += 1;
+        let digits = match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 0,
+            Some(b'u') => 4,
+            _ => return Err(self.fault()),
+        };
+        self.at += 1;
+        for _ in 0..digits {
+            self.peek().filter(u8::is_ascii_hexdigit).ok_or_else(|| self.fault())?;
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes a number.
+    pub(crate) fn number(&mut self) -> Result<&'a str, Malformed> {
+        let start = self.at;
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _sign = self.take(b'+') || self.take(b'-');
+            self.digits()?;
+        }
+        Ok(self.text.get(start..self.at).unwrap_or_default())
+    }
+
+    fn digits(&mut self) -> Result<(), Malformed> {
+        let start = self.at;
+        self.take_while(|byte| byte.is_ascii_digit());
+        if self.at > start { Ok(()) } else { Err(self.fault()) }
+    }
+
+    /// Takes a value that stands in `depth` others, with all that is in it, and lends its text.
+    pub(crate) fn value(&mut self, depth: usize) -> Result<&'a str, Malformed> {
+        let start = self.at;
+        let mut nest = Nest { kinds: 0, depth };
+        while self.begin(&mut nest)? || self.go_on(&mut nest, depth)? {}
+        Ok(self.text.get(start..self.at).unwrap_or_default())
+    }
+
+    /// Begins a value; true if it has parts, and stands before the first.
+    fn begin(&mut self, nest: &mut Nest) -> Result<bool, Malformed> {
+        match self.peek() {
+            Some(b'"') => self.string().map(|_| false),
+            Some(b'-' | b'0'..=b'9') => self.number().map(|_| false),
+            Some(bracket @ (b'{' | b'[')) => {
+                nest.open(bracket == b'{')?;
+                self.at += 1;
+                self.space();
+                if self.take(nest.closing()) {
+                    nest.close();
+                    return Ok(false);
+                }
+                self.member(nest).map(|()| true)
+            }
+            _ => self.word().map(|_| false),
+        }
+    }
+
+    /// After a value: ends all that end with it, up to `depth`; true if one goes on, and then stands before its next part.
+    fn go_on(&mut self, nest: &mut Nest, depth: usize) -> Result<bool, Malformed> {
+        while nest.depth > depth {
+            self.space();
+            if self.take(b',') {
+                self.space();
+                return self.member(nest).map(|()| true);
+            }
+            self.expect(nest.closing())?;
+            nest.close();
+        }
+        Ok(false)
+    }
+
+    /// Takes what stands before a value: in an object its key.
+    fn member(&mut self, nest: &Nest) -> Result<(), Malformed> {
+        if nest.in_object() {
+            self.string()?;
+            self.space();
+            self.expect(b':')?;
+            self.space();
+        }
+        Ok(())
+    }
+
+    /// Takes `true`, `false` or `null`.
+    pub(crate) fn word(&mut self) -> Result<&'static str, Malformed> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let word = ["true", "false", "null"].into_iter().find(|word| rest.starts_with(word));
+        let word = word.ok_or_else(|| self.fault())?;
+        self.at += word.len();
+        Ok(word)
+    }
+
+    fn fault(&self) -> Malformed {
+        Malformed::Json { at: self.at }
+    }
+
+    fn take_while(&mut self, which: impl Fn(u8) -> bool) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += rest.iter().position(|byte| !which(*byte)).unwrap_or(rest.len());
+    }
+}
+
+/// What a value stands in: a bit for each level, the innermost lowest, set where it is an object.
+struct Nest {
+    kinds: u64,
+    depth: usize,
+}
+
+impl Nest {
+    fn open(&mut self, object: bool) -> Result<(), Malformed> {
+        if self.depth >= DEPTH_MAX {
+            return Err(Malformed::TooDeep);
+        }
+        self.kinds = self.kinds << 1 | u64::from(object);
+        self.depth += 1;
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.kinds >>= 1;
+        self.depth -= 1;
+    }
+
+    fn in_object(&self) -> bool {
+        self.kinds & 1 == 1
+    }
+
+    fn closing(&self) -> u8 {
+        if self.in_object() { b'}' } else { b']' }
+    }
+}
+
+/// The text that stands between the quotes of a JSON string, without its escapes. Half of a surrogate pair, which JavaScript
+/// can hold and UTF-8 cannot, becomes U+FFFD (thrice).
+pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
+    if !raw.contains('\\') {
+        return Cow::Borrowed(raw);
+    }
+    let quoted = format!("\"{raw}\"");
+    // The scanner has seen the string, so it can be read.
+    let bytes = serde_json::Deserializer::from_str(&quoted).deserialize_bytes(Bytes).unwrap_or_default();
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// serde_json gives a string's bytes where it cannot give its text.
+struct Bytes;
+
+impl Visitor<'_> for Bytes {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+}
