@@ -98,7 +98,8 @@ impl App {
 
     pub(crate) fn doors(self) -> Vec<DoorSpec> {
         let doors = self.mounted.into_iter().map(|Mounted { path, rules, make }| DoorSpec {
-            path,
+            path: Some(path),
+            engine: None,
             make: Arc::new(move |remote| make(remote, rules.clone())),
         });
         doors.collect()

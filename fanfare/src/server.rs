@@ -139,6 +139,7 @@ impl Server {
             pages: Arc::new(|_| None),
             compression: self.compression,
             handshake_timeout: HANDSHAKE_TIMEOUT,
+            engine: fanfare_driver::EngineOptions::default(),
             connections: 0,
             connections_per_address: CONNECTIONS_PER_ADDRESS,
         })?;

@@ -19,7 +19,7 @@ pub use ids::{
     CLIENT_ID_CHARS, EngineId, Instance, ROOM_NAME_CHARS_MAX, ShardId, SocketId, USER_NAME_CHARS_MAX, User,
     check_room_name, check_user_name, client_id, home_of, socket_of,
 };
-pub use kit::{Edge, Kit, Message, Place, PlaceContext, PlainPlace, SocketEvent};
+pub use kit::{Edge, Kit, Message, Place, PlaceContext, PlainPlace, Silent, SocketEvent};
 pub use limits::{
     BATCH_INTERVAL_MS_MAX, CROWDED_MEMBERS, Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX, MEMORY_STALL_MS,
     MESSAGE_BYTES_MAX, NAMESPACES_PER_CONNECTION_MAX, Namespace, OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX,

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use fanfare_driver::{DoorSpec, Options, Server, Stopped};
-use fanfare_hub::{Door, DoorRules, Heartbeat, Kit, Limits};
+use fanfare_driver::{DoorSpec, EngineCookie, EngineOptions, Options, Server, Stopped};
+use fanfare_hub::{Dialect, Door, DoorRules, Heartbeat, Kit, Limits, Namespace, Parser, Silent};
 use fanfare_kits::{Binary, Chat, Echo};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::Settings;
+use crate::config::{Settings, origins};
 use crate::pages;
 
 /// How often it is looked whether a shard has ended by itself.
@@ -108,6 +108,7 @@ fn options(settings: &Settings) -> anyhow::Result<Options> {
         pages: Arc::new(pages::find),
         compression: settings.compression,
         handshake_timeout: Duration::from_millis(settings.handshake_timeout_ms),
+        engine: engine(settings),
         connections: size(settings.connections),
         connections_per_address: size(settings.connections_per_address),
     })
@@ -126,6 +127,18 @@ fn limits(settings: &Settings) -> Limits {
     }
 }
 
+fn engine(settings: &Settings) -> EngineOptions {
+    let (name, attributes) = settings
+        .socketio_cookie
+        .split_at(settings.socketio_cookie.find(';').unwrap_or(settings.socketio_cookie.len()));
+    let cookie = EngineCookie { name: name.trim().to_owned(), attributes: attributes.trim_end().to_owned() };
+    EngineOptions {
+        origins: origins(&settings.origins).into_iter().map(str::to_owned).collect(),
+        cookie: Some(cookie).filter(|cookie| !cookie.name.is_empty()),
+        handshakes: false,
+    }
+}
+
 /// Every kit that is mounted, by its path.
 fn doors(settings: &Settings) -> Vec<DoorSpec> {
     let json = DoorRules {
@@ -135,11 +148,36 @@ fn doors(settings: &Settings) -> Vec<DoorSpec> {
     };
     let echo_limit = size(settings.echo_message_limit);
     let echo = DoorRules { text_limit_bytes: echo_limit, binary_limit_bytes: echo_limit, ..Echo.rules() };
-    vec![door("/echo", Echo, echo), door("/chat", Chat, json.clone()), door("/binary", Binary, json)]
+    let packets = size(settings.socketio_packet_limit);
+    let socketio = DoorRules {
+        dialect: Dialect::SocketIo(if settings.socketio_parser == "msgpack" {
+            Parser::MsgPack
+        } else {
+            Parser::Json
+        }),
+        text_limit_bytes: packets,
+        binary_limit_bytes: packets,
+        ..DoorRules::default()
+    };
+    let root = DoorRules { dialect: Dialect::Events, ..json.clone() };
+    vec![
+        door(Some("/echo"), Echo, echo),
+        door(Some("/chat"), Chat, namespace("/chat", &json)),
+        door(Some("/binary"), Binary, namespace("/binary", &json)),
+        door(None, Binary, namespace("/stream", &json)),
+        DoorSpec { engine: Some(packets), ..door(Some("/socket.io/"), Silent, socketio) },
+        door(None, Silent, namespace("/", &root)),
+    ]
 }
 
-fn door<K: Kit + Copy + Send + Sync>(path: &str, kit: K, rules: DoorRules) -> DoorSpec {
-    DoorSpec { path: path.to_owned(), make: Arc::new(move |_| Door::new(rules.clone(), kit)) }
+/// These rules, for a door that Socket.IO clients reach as a namespace.
+fn namespace(name: &str, rules: &DoorRules) -> DoorRules {
+    DoorRules { namespace: Some(Namespace::Named(name.into())), ..rules.clone() }
+}
+
+fn door<K: Kit + Copy + Send + Sync>(path: Option<&str>, kit: K, rules: DoorRules) -> DoorSpec {
+    let make = Arc::new(move |_: &_| Door::new(rules.clone(), kit));
+    DoorSpec { path: path.map(str::to_owned), engine: None, make }
 }
 
 /// Where a browser on this machine finds the server.

@@ -18,6 +18,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
 use crate::mailbox::{Mail, Mailboxes};
+use crate::polls::Polls;
 use crate::transport::Socket;
 
 /// Events taken from the poller at once; where there are more, the next turn takes them.
@@ -36,6 +37,7 @@ const DRAIN_GRACE_MS: u64 = 5_000;
 const REQUEST_GRACE_MS: u64 = 500;
 
 /// An upgraded socket on its way into the loop, with the bytes that came with its request.
+#[derive(Debug)]
 pub(crate) struct Newcomer {
     pub(crate) door: DoorId,
     pub(crate) arrival: Arrival,
@@ -86,6 +88,8 @@ pub(crate) struct CoreLoop {
     /// Shards that still have connections while the server drains.
     pub(crate) busy_shards: Arc<AtomicUsize>,
     pub(crate) links: Links<Socket>,
+    /// Sessions without a socket.
+    pub(crate) polls: Polls,
     /// Mail that has come and is not read yet.
     pub(crate) mail: VecDeque<Mail>,
     pub(crate) drain: Option<Drain>,
@@ -159,11 +163,21 @@ impl CoreLoop {
         for event in events.iter().filter(|event| event.token() != WAKER) {
             self.links.ready(&mut self.shard, Token(event.token().0), readiness(event));
         }
-        self.let_in(registry);
-        let stopped = self.read_mail();
+        let newcomers = self.entrance.newcomers.take();
+        for newcomer in newcomers {
+            self.let_in(registry, newcomer);
+        }
+        let stopped = self.read_mail(registry);
+        self.shard.handle_posts();
         for (_, mut socket) in self.links.finish_turn(&mut self.shard, now.ms) {
             // A socket that is dropped leaves the poller by itself; this one may still be known to it by its number.
             let _ = registry.deregister(&mut socket.stream);
+        }
+        while let Some((socket, answer)) = self.shard.next_answer() {
+            self.polls.answer(socket, answer);
+        }
+        while let Some(socket) = self.links.next_unlinked() {
+            self.polls.remove(socket);
         }
         for to in self.mailboxes.shards() {
             while let Some((envelopes, bytes)) = self.shard.take_envelopes(to) {
@@ -177,19 +191,17 @@ impl CoreLoop {
         stopped || self.is_drained(now)
     }
 
-    fn let_in(&mut self, registry: &Registry) {
-        let newcomers = self.entrance.newcomers.take();
-        for Newcomer { door, arrival, socket, mut early } in newcomers {
-            let token = self.links.insert(&mut self.shard, door, &arrival, socket, &mut early);
-            let Some(socket) = self.links.transport(token) else { continue };
-            let both = Interest::READABLE | Interest::WRITABLE;
-            if let Err(error) = registry.register(&mut socket.stream, mio::Token(token.0), both) {
-                tracing::error!(%error, "a socket could not be registered with the poller");
-            }
+    fn let_in(&mut self, registry: &Registry, newcomer: Newcomer) {
+        let Newcomer { door, arrival, socket, mut early } = newcomer;
+        let token = self.links.insert(&mut self.shard, door, &arrival, socket, &mut early);
+        let Some(socket) = self.links.transport(token) else { return };
+        let both = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = registry.register(&mut socket.stream, mio::Token(token.0), both) {
+            tracing::error!(%error, "a socket could not be registered with the poller");
         }
     }
 
-    fn read_mail(&mut self) -> bool {
+    fn read_mail(&mut self, registry: &Registry) -> bool {
         self.mail.extend(self.mailboxes.take(self.id));
         let mut carried_out = 0;
         while carried_out < ENVELOPES_PER_TURN
@@ -206,6 +218,8 @@ impl CoreLoop {
                 Mail::Send(to, message) => self.shard.send(to, &message.as_outgoing()),
                 Mail::Close(socket, code, reason) => self.shard.close(socket, code, &reason),
                 Mail::Woken(socket) => self.shard.woken(socket),
+                Mail::Errand(errand) => self.polls.run(&mut self.shard, *errand),
+                Mail::Newcomer(newcomer) => self.let_in(registry, *newcomer),
                 Mail::Drain { within_ms } => {
                     self.shard.drain(within_ms);
                     self.draining.notify_waiters();
@@ -230,7 +244,11 @@ impl CoreLoop {
         }
         // Answers to requests that were on their way are still sent; a connection that is only kept alive is not waited for.
         let answered = self.entrance.requests.get() == 0 || now.ms >= drain.since_ms + REQUEST_GRACE_MS;
-        if !drain.counted && answered && self.links.is_empty() && self.entrance.newcomers.borrow().is_empty()
+        if !drain.counted
+            && answered
+            && self.links.is_empty()
+            && self.polls.is_empty()
+            && self.entrance.newcomers.borrow().is_empty()
         {
             drain.counted = true;
             if self.busy_shards.fetch_sub(1, Ordering::AcqRel) == 1 {

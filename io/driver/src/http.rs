@@ -1,5 +1,6 @@
 //! HTTP before the upgrade: doors by path, health, pages; everything else is refused before a session exists.
 
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -8,21 +9,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fanfare_hub::{Arrival, BATCH_INTERVAL_MS_MAX, DoorId};
+use fanfare_hub::{Arrival, BATCH_INTERVAL_MS_MAX, DeflateParameters, DoorId, EngineArrival, ShardId};
 use fanfare_websocket::{Accepted, DeflateOptions, HandshakeOptions, HttpVersion, Refused, accept};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
-};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, UPGRADE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::admission::{Admission, Admitted, Arrived, Refusal};
-use crate::core_loop::{Entrance, Newcomer};
+use crate::admission::{Admission, Admitted, Arrived};
+use crate::answers::{Answer, closing, later, not_admitted, refuse, switching, text};
+use crate::core_loop::{Clock, Entrance, Newcomer};
+use crate::engine::{EngineOptions, Posting};
+use crate::mailbox::{Mail, Mailboxes};
+use crate::stream::{SharedStream, Watch};
 use crate::transport::Socket;
 
 /// The one subprotocol that is confirmed to those who offer it.
@@ -36,11 +38,6 @@ pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// How long a connection may be used for requests before it is asked to end, and after the handshake's time cut.
 const HTTP_LIFE: Duration = Duration::from_secs(60);
-
-/// Seconds after which somebody who was refused for now may ask again.
-pub(crate) const RETRY_AFTER_SECONDS: u16 = 5;
-
-type Answer = Response<Full<Bytes>>;
 
 /// A page, or something that a page needs.
 #[derive(Clone, Debug)]
@@ -58,28 +55,65 @@ pub struct Asset {
 /// Finds the asset for a path.
 pub type Pages = Arc<dyn Fn(&str) -> Option<Asset> + Send + Sync>;
 
+/// A door, as HTTP knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct DoorPath {
+    /// `None` for one that is only a namespace of others.
+    pub(crate) path: Option<String>,
+    /// It speaks Engine.IO, and takes bodies of so many bytes.
+    pub(crate) engine: Option<usize>,
+}
+
 /// What the HTTP side of every shard shares.
 pub(crate) struct Front {
-    pub(crate) doors: Vec<String>,
+    pub(crate) doors: Vec<DoorPath>,
     pub(crate) pages: Pages,
     pub(crate) compression: bool,
     pub(crate) handshake_timeout: Duration,
     pub(crate) admission: Arc<Admission>,
     pub(crate) ready: Arc<AtomicBool>,
+    pub(crate) mailboxes: Arc<Mailboxes>,
+    pub(crate) engine: EngineOptions,
+    pub(crate) posting: Posting,
+    pub(crate) clock: Clock,
+}
+
+/// One HTTP connection, for those who answer its requests.
+pub(crate) struct Visit {
+    /// The shard that accepted it.
+    pub(crate) shard: ShardId,
+    pub(crate) entrance: Rc<Entrance>,
+    pub(crate) peer: SocketAddr,
+    pub(crate) arrived: Arc<Arrived>,
+    pub(crate) watch: Watch,
+    /// Requests of Engine.IO sessions that wait for their answer.
+    pub(crate) busy: Cell<usize>,
+    /// Its place among those that are not anybody's yet.
+    pub(crate) place: RefCell<Option<OwnedSemaphorePermit>>,
+}
+
+impl Visit {
+    /// It belongs to a session, which is counted elsewhere.
+    pub(crate) fn release_place(&self) {
+        self.place.take();
+    }
+}
+
+/// Where an upgraded socket goes.
+#[derive(Default)]
+pub(crate) struct Target {
+    /// The shard that wants it, where that matters.
+    pub(crate) shard: Option<ShardId>,
+    pub(crate) engine: Option<EngineArrival>,
 }
 
 /// Serves HTTP on one connection until it ends or is upgraded.
-pub(crate) async fn serve(
-    front: Arc<Front>,
-    entrance: Rc<Entrance>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    arrived: Arc<Arrived>,
-) {
+pub(crate) async fn serve(front: Arc<Front>, stream: SharedStream, visit: Rc<Visit>) {
     let timeout = front.handshake_timeout;
+    let (asked, peer) = (Rc::clone(&visit), visit.peer);
     let answer = service_fn(move |request| {
-        let answer = front.answer(&entrance, request, &arrived);
-        std::future::ready(Ok::<_, Infallible>(answer))
+        let (front, visit) = (Arc::clone(&front), Rc::clone(&asked));
+        async move { Ok::<_, Infallible>(front.answer(&visit, request).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -90,9 +124,12 @@ pub(crate) async fn serve(
         .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();
     tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => Some(ended),
-        () = tokio::time::sleep(HTTP_LIFE) => None,
+    let ended = loop {
+        tokio::select! {
+            ended = &mut connection => break Some(ended),
+            // A poll waits as long as its session has nothing to say.
+            () = tokio::time::sleep(HTTP_LIFE) => if visit.busy.get() == 0 { break None },
+        }
     };
     let ended = match ended {
         Some(ended) => ended,
@@ -111,13 +148,20 @@ pub(crate) async fn serve(
 }
 
 impl Front {
-    fn answer(&self, entrance: &Rc<Entrance>, request: Request<Incoming>, arrived: &Arc<Arrived>) -> Answer {
+    async fn answer(&self, visit: &Visit, request: Request<Incoming>) -> Answer {
         let path = request.uri().path();
+        let is_here = |door: &DoorPath| door.path.as_ref().is_some_and(|own| is_same(own, path));
+        let door = self.doors.iter().position(is_here);
+        if let Some(door) = door.filter(|door| self.doors[*door].engine.is_some()) {
+            return self.engine(visit, request, door).await;
+        }
         if wants_upgrade(&request) {
-            return match self.doors.iter().position(|door| is_same(door, path)) {
-                Some(door) => self.upgrade(entrance, request, door, arrived),
+            return match door {
+                Some(door) => self.upgrade(visit, request, door, Target::default()),
                 None => {
-                    let doors = self.doors.join(", ");
+                    let doors: Vec<&str> =
+                        self.doors.iter().filter_map(|door| door.path.as_deref()).collect();
+                    let doors = doors.join(", ");
                     closing(
                         StatusCode::NOT_FOUND,
                         &format!("There is no door at {path}; there are: {doors}\n"),
@@ -149,12 +193,13 @@ impl Front {
         answer
     }
 
-    fn upgrade(
+    /// Agrees to an upgrade, and hands the socket over once it is one.
+    pub(crate) fn upgrade(
         &self,
-        entrance: &Rc<Entrance>,
+        visit: &Visit,
         mut request: Request<Incoming>,
         door: usize,
-        arrived: &Arc<Arrived>,
+        target: Target,
     ) -> Answer {
         let accepted = match self.handshake(&request) {
             Ok(accepted) => accepted,
@@ -163,18 +208,25 @@ impl Front {
         if !self.ready.load(Ordering::Acquire) {
             return later(StatusCode::SERVICE_UNAVAILABLE, "The server is going down\n");
         }
-        let admitted = match arrived.admit() {
+        let admitted = match visit.arrived.admit() {
             Ok(admitted) => admitted,
             Err(refusal) => return not_admitted(refusal),
         };
-        let arrival = arrival(request.uri().query(), &accepted);
+        let arrival = Arrival { engine: target.engine, ..arrival(request.uri().query(), accepted.deflate) };
         let door = DoorId(u8::try_from(door).unwrap_or(u8::MAX));
         let upgrade = hyper::upgrade::on(&mut request);
-        let entrance = Rc::clone(entrance);
+        let elsewhere = target.shard.filter(|shard| *shard != visit.shard);
+        let (entrance, mailboxes) = (Rc::clone(&visit.entrance), Arc::clone(&self.mailboxes));
         tokio::task::spawn_local(async move {
             let Ok(upgraded) = upgrade.await else { return };
-            if let Err(error) = hand_over(upgraded, admitted, door, arrival, &entrance) {
-                tracing::warn!(%error, "an upgraded socket could not be handed over");
+            match hand_over(upgraded, admitted, door, arrival) {
+                Err(error) => tracing::warn!(%error, "an upgraded socket could not be handed over"),
+                Ok(newcomer) => match elsewhere {
+                    None => entrance.enter(newcomer),
+                    Some(shard) => {
+                        mailboxes.put(shard, Mail::Newcomer(Box::new(newcomer)));
+                    }
+                },
             }
         });
         switching(&accepted)
@@ -210,25 +262,23 @@ fn trimmed(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
 
-/// Takes the socket back from hyper and leaves it at the core loop's entrance.
+/// Takes the socket back from hyper, with what it had read already.
 fn hand_over(
     upgraded: hyper::upgrade::Upgraded,
     admitted: Admitted,
     door: DoorId,
     arrival: Arrival,
-    entrance: &Entrance,
-) -> std::io::Result<()> {
+) -> std::io::Result<Newcomer> {
     let parts = upgraded
-        .downcast::<TokioIo<TcpStream>>()
+        .downcast::<TokioIo<SharedStream>>()
         .map_err(|_| std::io::Error::other("the upgraded stream is no TCP stream of this listener"))?;
-    let stream = mio::net::TcpStream::from_std(parts.io.into_inner().into_std()?);
+    let stream = mio::net::TcpStream::from_std(parts.io.into_inner().into_inner()?.into_std()?);
     let socket = Socket { stream, _admitted: admitted };
-    entrance.enter(Newcomer { door, arrival, socket, early: parts.read_buf.to_vec() });
-    Ok(())
+    Ok(Newcomer { door, arrival, socket, early: parts.read_buf.to_vec() })
 }
 
 /// Whatever looks like a handshake is answered as one, so that a broken one is told what is wrong with it.
-fn wants_upgrade(request: &Request<Incoming>) -> bool {
+pub(crate) fn wants_upgrade(request: &Request<Incoming>) -> bool {
     let upgrades = request.headers().get_all(UPGRADE).iter().filter_map(|value| value.to_str().ok());
     let to_websocket = upgrades
         .flat_map(|value| value.split(','))
@@ -237,69 +287,17 @@ fn wants_upgrade(request: &Request<Incoming>) -> bool {
     to_websocket || request.headers().contains_key(SEC_WEBSOCKET_KEY)
 }
 
-fn arrival(query: Option<&str>, accepted: &Accepted) -> Arrival {
+/// What a newcomer asks for in its query.
+pub(crate) fn arrival(query: Option<&str>, deflate: Option<DeflateParameters>) -> Arrival {
     let value = |name: &str| {
         let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
         pairs.into_iter().find_map(|(key, value)| (key == name).then_some(value))
     };
     let interval = value("batch").and_then(|interval| interval.parse::<u64>().ok());
     Arrival {
-        deflate: accepted.deflate,
+        deflate,
         wants_binary: value("binary") == Some("1"),
         batch_interval_ms: interval.filter(|interval| (1..=BATCH_INTERVAL_MS_MAX).contains(interval)),
         engine: None,
     }
-}
-
-fn switching(accepted: &Accepted) -> Answer {
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = answer.headers_mut();
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    let more = [
-        (SEC_WEBSOCKET_ACCEPT, Some(accepted.accept.clone())),
-        (SEC_WEBSOCKET_PROTOCOL, accepted.subprotocol.clone()),
-        (SEC_WEBSOCKET_EXTENSIONS, accepted.extensions_header()),
-    ];
-    for (name, value) in more {
-        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
-            headers.insert(name, value);
-        }
-    }
-    answer
-}
-
-fn refuse(refused: &Refused) -> Answer {
-    let status = StatusCode::from_u16(refused.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut answer = closing(status, &format!("{refused}\n"));
-    for (name, value) in refused.headers() {
-        if let Ok(name) = HeaderName::try_from(*name) {
-            answer.headers_mut().append(name, HeaderValue::from_static(value));
-        }
-    }
-    answer
-}
-
-fn not_admitted(refusal: Refusal) -> Answer {
-    later(refusal.status(), &format!("{refusal}\n"))
-}
-
-fn later(status: StatusCode, reason: &str) -> Answer {
-    let mut answer = closing(status, reason);
-    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
-    answer
-}
-
-fn closing(status: StatusCode, reason: &str) -> Answer {
-    let mut answer = text(status, reason);
-    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    answer
-}
-
-fn text(status: StatusCode, text: &str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    answer
 }

@@ -5,14 +5,20 @@
 //! handles and writes whole turns at a time ([`fanfare_hub::Links`]).
 
 mod admission;
+mod answers;
 mod core_loop;
+mod engine;
 mod http;
 mod listen;
 mod mailbox;
+mod polls;
+mod random;
 mod server;
+mod stream;
 mod transport;
 mod turn_away;
 
+pub use engine::{EngineCookie, EngineOptions};
 pub use http::{Asset, Pages};
 pub use mailbox::Remote;
 pub use server::{DoorSpec, Options, Server, StartError, Stopped, Stopper};

@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fanfare_hub::{CloseCode, Envelope, MAILBOX_BYTES_MAX, OwnedOutgoing, ShardId, SocketId};
 use mio::Waker;
 
+use crate::core_loop::Newcomer;
+use crate::polls::Errand;
+
 /// Something for a shard from outside its thread.
 #[derive(Debug)]
 pub(crate) enum Mail {
@@ -21,6 +24,10 @@ pub(crate) enum Mail {
     Close(SocketId, CloseCode, String),
     /// What a kit waited for on behalf of this connection has come.
     Woken(SocketId),
+    /// A request of an Engine.IO session.
+    Errand(Box<Errand>),
+    /// A socket that belongs to a session of this shard.
+    Newcomer(Box<Newcomer>),
     /// Send everybody away within this time.
     Drain { within_ms: u64 },
     /// Stop now.
@@ -76,8 +83,9 @@ impl Mailboxes {
         self.put(to, Mail::Envelopes(from, envelopes, bytes));
     }
 
-    pub(crate) fn put(&self, to: ShardId, mail: Mail) {
-        let Some(mailbox) = self.mailboxes.get(usize::from(to.0)) else { return };
+    /// Puts something into a shard's mailbox; says whether there is such a shard.
+    pub(crate) fn put(&self, to: ShardId, mail: Mail) -> bool {
+        let Some(mailbox) = self.mailboxes.get(usize::from(to.0)) else { return false };
         let mut waiting = mailbox.mail.lock().unwrap_or_else(PoisonError::into_inner);
         let first = waiting.is_empty();
         waiting.push(mail);
@@ -85,6 +93,7 @@ impl Mailboxes {
         if first {
             self.wake(to);
         }
+        true
     }
 
     pub(crate) fn put_all(&self, mail: impl Fn() -> Mail) {

@@ -1,5 +1,6 @@
 //! A server: its threads, from the first bind to the last byte.
 
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -8,16 +9,20 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use fanfare_hub::{Door, Instance, Limits, Links, Shard, ShardId, ShardSetup};
+use fanfare_hub::{Door, Limits, Links, Shard, ShardId, ShardSetup};
 use mio::{Poll, Waker};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
 use crate::admission::{Admission, ConnectionLimits};
 use crate::core_loop::{Clock, CoreLoop, Entrance, WAKER};
-use crate::http::{Front, Pages, is_same, serve};
+use crate::engine::{EngineOptions, Posting};
+use crate::http::{DoorPath, Front, Pages, Visit, is_same, serve};
 use crate::listen::listeners;
 use crate::mailbox::{Mail, Mailboxes, Remote};
+use crate::polls::Polls;
+use crate::random::{instance, random_array};
+use crate::stream::SharedStream;
 use crate::turn_away::turn_away;
 
 /// How long the acceptor rests after an error that the next attempt would only repeat, such as no free descriptor.
@@ -29,8 +34,10 @@ const HANDSHAKES_MAX: usize = 4_096;
 /// A door: its path, and how each shard makes the kit behind it.
 #[derive(Clone)]
 pub struct DoorSpec {
-    /// The path, such as `/chat`; `/chat/` is the same.
-    pub path: String,
+    /// The path, such as `/chat`; `/chat/` is the same. One that has none is a namespace of Socket.IO only.
+    pub path: Option<String>,
+    /// It speaks Engine.IO, over polling too, and takes posted bodies of so many bytes.
+    pub engine: Option<usize>,
     /// Makes the kit for one shard.
     pub make: Arc<dyn Fn(&Remote) -> Door + Send + Sync>,
 }
@@ -51,6 +58,8 @@ pub struct Options {
     pub compression: bool,
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
+    /// For doors that speak Engine.IO.
+    pub engine: EngineOptions,
     /// Connections in all; 0 is unlimited.
     pub connections: usize,
     /// Connections from one address; 0 is unlimited.
@@ -109,24 +118,32 @@ impl Server {
             polls.iter().map(|poll| Waker::new(poll.registry(), WAKER)).collect::<Result<Vec<_>, _>>()?;
         let mailboxes = Arc::new(Mailboxes::new(wakers));
         let ready = Arc::new(AtomicBool::new(true));
+        let clock = Clock(Instant::now());
         let limits =
             ConnectionLimits { total: options.connections, per_address: options.connections_per_address };
         let front = Arc::new(Front {
-            doors: options.doors.iter().map(|door| door.path.clone()).collect(),
+            doors: options
+                .doors
+                .iter()
+                .map(|door| DoorPath { path: door.path.clone(), engine: door.engine })
+                .collect(),
             pages: options.pages,
             compression: options.compression,
             handshake_timeout: options.handshake_timeout,
             admission: Admission::new(limits),
             ready: Arc::clone(&ready),
+            mailboxes: Arc::clone(&mailboxes),
+            engine: options.engine,
+            posting: Posting::new(options.limits.memory_budget_bytes / 8),
+            clock,
         });
-        let clock = Clock(Instant::now());
         let instance = instance();
         let busy_shards = Arc::new(AtomicUsize::new(usize::from(shards)));
         let mut threads = Vec::new();
         for ((shard, listener), poll) in (0..shards).zip(listeners).zip(polls) {
             let mut limits = options.limits.clone();
             limits.memory_budget_bytes = counted_bytes(limits.memory_budget_bytes) / usize::from(shards);
-            let seed = u64::from_be_bytes(random_bytes()) | 1;
+            let seed = u64::from_be_bytes(random_array()) | 1;
             let thread = ShardThread {
                 setup: ShardSetup { shard: ShardId(shard), shards, instance, seed, limits },
                 doors: options.doors.clone(),
@@ -260,13 +277,14 @@ impl ShardThread {
             draining: Rc::clone(&draining),
             busy_shards: self.busy_shards,
             links: Links::default(),
+            polls: Polls::default(),
             mail: VecDeque::new(),
             drain: None,
         };
         let mut guard = StopAll(Some(mailboxes));
         let outcome = tasks.block_on(&runtime, async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            tokio::task::spawn_local(accept_all(listener, self.front, entrance, draining));
+            tokio::task::spawn_local(accept_all(listener, self.front, id, entrance, draining));
             core_loop.run(poll).await
         });
         if outcome.is_ok() {
@@ -278,16 +296,20 @@ impl ShardThread {
 
 fn check_doors(doors: &[DoorSpec]) -> Result<(), StartError> {
     for (number, door) in doors.iter().enumerate() {
-        let wrong = if !door.path.starts_with('/') {
+        let path = door.path.as_deref();
+        let is_there = |other: &DoorSpec| {
+            path.zip(other.path.as_deref()).is_some_and(|(path, other)| is_same(other, path))
+        };
+        let wrong = if path.is_some_and(|path| !path.starts_with('/')) {
             "a path begins with /"
-        } else if doors[..number].iter().any(|other| is_same(&other.path, &door.path)) {
+        } else if doors[..number].iter().any(is_there) {
             "there are two of this path"
         } else if number > usize::from(u8::MAX) {
             "there may be 256 doors"
         } else {
             continue;
         };
-        return Err(StartError::Door(door.path.clone(), wrong));
+        return Err(StartError::Door(path.unwrap_or_default().to_owned(), wrong));
     }
     Ok(())
 }
@@ -308,6 +330,7 @@ impl Drop for StopAll {
 async fn accept_all(
     listener: tokio::net::TcpListener,
     front: Arc<Front>,
+    shard: ShardId,
     entrance: Rc<Entrance>,
     draining: Rc<Notify>,
 ) {
@@ -337,10 +360,19 @@ async fn accept_all(
                     }
                 };
                 entrance.requests.set(entrance.requests.get() + 1);
+                let stream = SharedStream::new(stream);
+                let visit = Visit {
+                    shard,
+                    entrance: Rc::clone(&entrance),
+                    peer,
+                    arrived,
+                    watch: stream.watch(),
+                    busy: Cell::new(0),
+                    place: RefCell::new(Some(place)),
+                };
                 tokio::task::spawn_local(async move {
-                    serve(front, Rc::clone(&entrance), stream, peer, arrived).await;
+                    serve(front, stream, Rc::new(visit)).await;
                     entrance.requests.set(entrance.requests.get() - 1);
-                    drop(place);
                 });
             }
             Err(error) => {
@@ -349,15 +381,4 @@ async fn accept_all(
             }
         }
     }
-}
-
-/// The operating system's randomness, by way of the standard library's hasher keys.
-fn random_bytes() -> [u8; 8] {
-    use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish().to_be_bytes()
-}
-
-fn instance() -> Instance {
-    let [a, b, c, d, e, ..] = random_bytes();
-    Instance([a, b, c, d, e])
 }

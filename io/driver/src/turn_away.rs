@@ -7,7 +7,8 @@ use hyper::StatusCode;
 use tokio::net::TcpStream;
 
 use crate::admission::Refusal;
-use crate::http::{HEAD_BYTES_MAX, RETRY_AFTER_SECONDS};
+use crate::answers::RETRY_AFTER_SECONDS;
+use crate::http::HEAD_BYTES_MAX;
 
 /// How long somebody who is turned away may take to hear it.
 const TURN_AWAY_LIMIT: Duration = Duration::from_secs(1);

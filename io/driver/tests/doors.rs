@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_driver::{DoorSpec, Options, Server, StartError};
+use fanfare_driver::{DoorSpec, EngineOptions, Options, Server, StartError};
 use fanfare_hub::{Door, DoorRules, Edge, Kit, Limits, Message, PlainPlace, SocketId};
 
 /// A door behind which nothing happens.
@@ -23,7 +23,8 @@ impl Kit for Silent {
 
 fn serve(paths: &[&str]) -> Result<Server, StartError> {
     let door = |path: &&str| DoorSpec {
-        path: (*path).to_owned(),
+        path: Some((*path).to_owned()),
+        engine: None,
         make: Arc::new(|_| Door::new(DoorRules::default(), Silent)),
     };
     Server::start(Options {
@@ -34,6 +35,7 @@ fn serve(paths: &[&str]) -> Result<Server, StartError> {
         pages: Arc::new(|_| None),
         compression: false,
         handshake_timeout: Duration::from_secs(5),
+        engine: EngineOptions::default(),
         connections: 0,
         connections_per_address: 0,
     })

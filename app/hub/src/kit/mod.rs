@@ -8,4 +8,4 @@ mod traits;
 pub use context::PlaceContext;
 pub use edge::Edge;
 pub(crate) use host::{Host, KitHost};
-pub use traits::{Kit, Message, Place, PlainPlace, SocketEvent};
+pub use traits::{Kit, Message, Place, PlainPlace, Silent, SocketEvent};

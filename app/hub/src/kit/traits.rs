@@ -130,6 +130,21 @@ pub trait Place: 'static {
     }
 }
 
+/// The kit of a door whose visitors only pass through it into namespaces, and of a namespace where nothing is offered: whoever
+/// comes may stay, and nothing that they say is heard.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Kit for Silent {
+    type Place = PlainPlace;
+
+    fn received(&mut self, _: &mut Edge<'_, Self>, _: SocketId, _: Message<'_>) {}
+
+    fn place(&mut self, _: &str) -> PlainPlace {
+        PlainPlace
+    }
+}
+
 /// A place with no more to it than its members.
 #[derive(Debug, Default)]
 pub struct PlainPlace;

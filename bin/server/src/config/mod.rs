@@ -15,3 +15,4 @@ pub(crate) use settings::Settings;
 pub(crate) use source::{
     CONFIG_ENVIRONMENT, CONFIG_FLAG, Effective, Environment, Given, flags, from_environment,
 };
+pub(crate) use value::origins;

@@ -35,6 +35,7 @@ macro_rules! settings {
 }
 
 const SERVER: Group = Group { heading: "The server", table: "" };
+const SOCKETIO: Group = Group { heading: "Socket.IO", table: "" };
 const LOG: Group = Group { heading: "Log", table: "" };
 const COMPRESSION: Group = Group { heading: "Compression", table: "" };
 const LIMITS: Group = Group { heading: "Limits", table: "limits" };
@@ -57,6 +58,16 @@ settings! {
         shards: u64 = Computed { words: "one for each core", find: cores, example: "4" }, Kind::Number { least: 1, most: 1024 };
         /// How long a stop may take, in seconds. Clients are told to reconnect, spread over this time; what was accepted is delivered.
         drain_seconds: u64 = Fixed("30"), Kind::Number { least: 0, most: 3600 };
+        /// Origins of other sites whose pages may poll. Each as a browser sends it, with commas between them; `*` is every one.
+        origins: String = Fixed(""), Kind::Origins;
+    }
+    SOCKETIO {
+        /// How Socket.IO packets are written. `msgpack` is for clients with socket.io-msgpack-parser, and for them alone.
+        socketio_parser: String = Fixed("json"), Kind::Choice(&["json", "msgpack"]);
+        /// The largest packet of a Socket.IO client, and the largest body of a poll. Each namespace has its own limit below it.
+        socketio_packet_limit: u64 = Fixed("16 MiB"), Kind::Bytes { least: KIB, most: 2 * GIB };
+        /// A cookie with the session's id, for balancers that route by one. Its name and its attributes; nothing sets none.
+        socketio_cookie: String = Fixed(""), Kind::Cookie;
     }
     LOG {
         /// What is logged. A level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or levels by part: `info,fanfare_driver=debug`.

@@ -21,6 +21,10 @@ pub(super) enum Kind {
     Choice(&'static [&'static str]),
     /// A log filter.
     Filter,
+    /// Origins of web pages, with commas between them.
+    Origins,
+    /// The name of a cookie, and what its line says after the value.
+    Cookie,
 }
 
 /// A checked value.
@@ -53,6 +57,10 @@ impl Kind {
             },
             Self::Choice(choices) => choices.contains(&text).then(|| Value::Text(text.to_owned())),
             Self::Filter => is_filter(text).then(|| Value::Text(text.to_owned())),
+            Self::Origins => {
+                origins(text).iter().all(|one| is_origin(one)).then(|| Value::Text(text.to_owned()))
+            }
+            Self::Cookie => is_cookie(text).then(|| Value::Text(text.to_owned())),
         }
     }
 
@@ -71,6 +79,13 @@ impl Kind {
                 "a level (error, warn, info, debug, trace, off) or a list such as info,fanfare_driver=debug"
                     .to_owned()
             }
+            Self::Origins => {
+                "origins with commas between them, such as https://example.org,http://localhost:3000, or *"
+                    .to_owned()
+            }
+            Self::Cookie => {
+                "the name of a cookie and its attributes, such as io; Path=/; HttpOnly".to_owned()
+            }
         }
     }
 
@@ -83,6 +98,8 @@ impl Kind {
             Self::Switch => "on|off",
             Self::Choice(_) => "CHOICE",
             Self::Filter => "FILTER",
+            Self::Origins => "ORIGINS",
+            Self::Cookie => "COOKIE",
         }
     }
 }
@@ -95,6 +112,26 @@ fn is_filter(text: &str) -> bool {
         !level.is_empty() && (word.contains('=') || level.parse::<LevelFilter>().is_ok())
     };
     text.split(',').all(whole) && text.parse::<Targets>().is_ok()
+}
+
+/// The origins of a list.
+pub(crate) fn origins(text: &str) -> Vec<&str> {
+    text.split(',').map(str::trim).filter(|origin| !origin.is_empty()).collect()
+}
+
+/// As a browser sends it: scheme, host, port, and nothing after (RFC 6454 §7).
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '"']);
+    text == "*" || host.is_some_and(is_host)
+}
+
+/// A name of RFC 6265 §4.1.1, then attributes; nothing at all is no cookie.
+fn is_cookie(text: &str) -> bool {
+    let name = text.split(';').next().unwrap_or_default().trim();
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_clean = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    text.is_empty() || (!name.is_empty() && name.bytes().all(is_token) && is_clean)
 }
 
 impl Value {
@@ -221,6 +258,28 @@ mod tests {
         }
         for text in ["", "256.0.0.1", "a b", "localhost:8080", "..", "1.2.3"] {
             assert!(Kind::Address.read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn origins_are_what_browsers_send() {
+        for text in ["", "*", "https://example.org", "http://localhost:3000, https://a.example"] {
+            assert!(Kind::Origins.read(text).is_some(), "{text}");
+        }
+        for text in ["example.org", "https://", "https://example.org/", "https://example.org/chat", "ftp://a"]
+        {
+            assert!(Kind::Origins.read(text).is_none(), "{text}");
+        }
+        assert_eq!(origins("a, b,"), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_cookie_has_a_name() {
+        for text in ["", "io", "io; Path=/; HttpOnly; SameSite=Lax"] {
+            assert!(Kind::Cookie.read(text).is_some(), "{text}");
+        }
+        for text in ["; Path=/", "a b; Path=/", "io; Path=/\r\nX: y", "io=1"] {
+            assert!(Kind::Cookie.read(text).is_none(), "{text}");
         }
     }
 

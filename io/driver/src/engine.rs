@@ -1,0 +1,387 @@
+//! Engine.IO over HTTP: handshakes, polls, posts, and the upgrade of a session, which is taken to the shard that has it.
+
+use std::borrow::Cow;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use fanfare_engineio::{RequestError, Transport, asked};
+use fanfare_hub::{Arrival, DoorId, EngineArrival, EngineId, Handshake};
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
+    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE, VARY,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::oneshot;
+
+use crate::answers::{Answer, closing, later, not_admitted, refuse_engine, text};
+use crate::http::{Front, Target, Visit, arrival, wants_upgrade};
+use crate::mailbox::Mail;
+use crate::polls::{self, Ask, Errand};
+use crate::random::random_array;
+
+/// Answers to polls from this length on are compressed where the client accepts it.
+const COMPRESSED_BYTES_MIN: usize = 1_024;
+
+/// How long a posted body may stand still.
+const BODY_STALL: Duration = Duration::from_secs(10);
+
+/// The cookie that a handshake may set, for balancers that want one; its value is the session's id.
+#[derive(Clone, Debug)]
+pub struct EngineCookie {
+    /// Its name.
+    pub name: String,
+    /// What follows `name=id`, such as `; Path=/; HttpOnly; SameSite=Lax`.
+    pub attributes: String,
+}
+
+/// What the server has of its own for doors that speak Engine.IO.
+#[derive(Clone, Debug, Default)]
+pub struct EngineOptions {
+    /// Origins that other sites' pages may come from: each as a browser sends it, or `*` for all.
+    pub origins: Vec<String>,
+    /// The cookie of a handshake, if there is to be one.
+    pub cookie: Option<EngineCookie>,
+    /// Keep what a client said at its handshake, for applications that ask.
+    pub handshakes: bool,
+}
+
+/// Bytes of bodies that are being posted, of the whole server.
+#[derive(Debug)]
+pub(crate) struct Posting {
+    bytes: AtomicUsize,
+    limit_bytes: usize,
+}
+
+/// Part of [`Posting`], given back when it is dropped.
+struct Posted<'a> {
+    posting: &'a Posting,
+    bytes: usize,
+}
+
+impl Posting {
+    pub(crate) fn new(limit_bytes: usize) -> Self {
+        Self { bytes: AtomicUsize::new(0), limit_bytes }
+    }
+}
+
+impl Posted<'_> {
+    fn take(&mut self, bytes: usize) -> bool {
+        self.bytes += bytes;
+        self.posting.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.posting.limit_bytes
+    }
+}
+
+impl Drop for Posted<'_> {
+    fn drop(&mut self) {
+        self.posting.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Tells the session's shard where a poll's client has gone before its answer.
+struct Abort<'a> {
+    front: &'a Front,
+    id: Option<EngineId>,
+}
+
+impl Drop for Abort<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            let (answer, _) = oneshot::channel();
+            let errand = Errand { ask: Ask::Abort(id), answer };
+            self.front.mailboxes.put(id.shard(), Mail::Errand(Box::new(errand)));
+        }
+    }
+}
+
+impl Front {
+    /// Answers a request at a door that speaks Engine.IO.
+    pub(crate) async fn engine(&self, visit: &Visit, request: Request<Incoming>, door: usize) -> Answer {
+        let allowed = self.allowed_origin(request.headers());
+        let mut answer = if request.method() == Method::OPTIONS {
+            preflight(request.headers())
+        } else {
+            self.engine_request(visit, request, door).await
+        };
+        if let Some(origin) = allowed {
+            let headers = answer.headers_mut();
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            headers.append(VARY, HeaderValue::from_static("Origin"));
+        }
+        answer
+    }
+
+    fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get(ORIGIN)?;
+        let allowed = |known: &String| known == "*" || known.as_bytes() == origin.as_bytes();
+        self.engine.origins.iter().any(allowed).then(|| origin.clone())
+    }
+
+    async fn engine_request(&self, visit: &Visit, request: Request<Incoming>, door: usize) -> Answer {
+        let is_upgrade = wants_upgrade(&request);
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let asked = match asked(request.method().as_str(), &query, is_upgrade) {
+            Ok(asked) => asked,
+            Err(error) => return refuse_engine(error, is_upgrade),
+        };
+        let id = match asked.sid.map(|sid| EngineId::read(sid).ok_or(RequestError::UnknownSession)) {
+            Some(Err(error)) => return refuse_engine(error, is_upgrade),
+            Some(Ok(id)) => Some(id),
+            None => None,
+        };
+        visit.busy.set(visit.busy.get() + 1);
+        let answer = match (asked.transport, id) {
+            (Transport::WebSocket, None) => self.open_websocket(visit, request, door),
+            (Transport::WebSocket, Some(id)) => self.probe(visit, request, door, id).await,
+            (Transport::Polling, None) => self.open_polling(visit, &request, door).await,
+            (Transport::Polling, Some(id)) if request.method() == Method::GET => {
+                self.poll(visit, &request, id).await
+            }
+            (Transport::Polling, Some(id)) if request.method() == Method::POST => {
+                self.post(visit, request, door, id).await
+            }
+            (Transport::Polling, Some(_)) => {
+                text(StatusCode::METHOD_NOT_ALLOWED, "A session is polled with GET and posted to with POST\n")
+            }
+        };
+        visit.busy.set(visit.busy.get() - 1);
+        answer
+    }
+
+    /// Asks the shard that a session lives on, whichever this is.
+    async fn ask(&self, id: &EngineId, ask: Ask) -> polls::Answer {
+        let (answer, answered) = oneshot::channel();
+        if !self.mailboxes.put(id.shard(), Mail::Errand(Box::new(Errand { ask, answer }))) {
+            return Err(RequestError::UnknownSession);
+        }
+        answered.await.unwrap_or(Err(RequestError::UnknownSession))
+    }
+
+    fn open_websocket(&self, visit: &Visit, request: Request<Incoming>, door: usize) -> Answer {
+        let secret = random_array();
+        let engine =
+            EngineArrival::Open { secret, polling: false, handshake: self.kept_handshake(visit, &request) };
+        self.upgrade(visit, request, door, Target { shard: None, engine: Some(engine) })
+    }
+
+    async fn probe(&self, visit: &Visit, request: Request<Incoming>, door: usize, id: EngineId) -> Answer {
+        if let Err(error) = self.ask(&id, Ask::Exists(id)).await {
+            return refuse_engine(error, true);
+        }
+        let target = Target { shard: Some(id.shard()), engine: Some(EngineArrival::Probe(id)) };
+        self.upgrade(visit, request, door, target)
+    }
+
+    async fn open_polling(&self, visit: &Visit, request: &Request<Incoming>, door: usize) -> Answer {
+        if !self.ready.load(Ordering::Acquire) {
+            return later(StatusCode::SERVICE_UNAVAILABLE, "The server is going down\n");
+        }
+        let admitted = match visit.arrived.admit() {
+            Ok(admitted) => admitted,
+            Err(refusal) => return not_admitted(refusal),
+        };
+        let engine = EngineArrival::Open {
+            secret: random_array(),
+            polling: true,
+            handshake: self.kept_handshake(visit, request),
+        };
+        let arrival = Arrival { engine: Some(engine), ..arrival(request.uri().query(), None) };
+        let door = DoorId(u8::try_from(door).unwrap_or(u8::MAX));
+        let (answer, answered) = oneshot::channel();
+        let ask = Ask::Open(door, Box::new(arrival), admitted);
+        self.mailboxes.put(visit.shard, Mail::Errand(Box::new(Errand { ask, answer })));
+        match answered.await.unwrap_or(Err(RequestError::UnknownSession)) {
+            Ok(body) => {
+                visit.release_place();
+                let cookie = self.cookie(&body);
+                let mut answer = polled(request.headers(), body);
+                if let Some(cookie) = cookie {
+                    answer.headers_mut().insert(SET_COOKIE, cookie);
+                }
+                answer
+            }
+            Err(error) => refuse_engine(error, false),
+        }
+    }
+
+    fn cookie(&self, open: &[u8]) -> Option<HeaderValue> {
+        let cookie = self.engine.cookie.as_ref()?;
+        let text = std::str::from_utf8(open).ok()?;
+        let sid = text.split("\"sid\":\"").nth(1)?.split('"').next()?;
+        HeaderValue::try_from(format!("{}={sid}{}", cookie.name, cookie.attributes)).ok()
+    }
+
+    async fn poll(&self, visit: &Visit, request: &Request<Incoming>, id: EngineId) -> Answer {
+        let mut abort = Abort { front: self, id: Some(id) };
+        let polled_or_gone = tokio::select! {
+            polled = self.ask(&id, Ask::Poll(id)) => Some(polled),
+            () = visit.watch.ended() => None,
+        };
+        // A client that has gone has given its session up, and `abort` says so.
+        let Some(answered) = polled_or_gone else { return closing(StatusCode::BAD_REQUEST, "") };
+        abort.id = None;
+        match answered {
+            Ok(body) => {
+                visit.release_place();
+                polled(request.headers(), body)
+            }
+            Err(error) => refuse_engine(error, false),
+        }
+    }
+
+    async fn post(&self, visit: &Visit, request: Request<Incoming>, door: usize, id: EngineId) -> Answer {
+        if let Err(error) = self.ask(&id, Ask::Exists(id)).await {
+            return refuse_engine(error, false);
+        }
+        let limit_bytes = self.doors[door].engine.unwrap_or_default();
+        let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        if announced
+            .and_then(|length| length.parse::<usize>().ok())
+            .is_some_and(|length| length > limit_bytes)
+        {
+            return closing(StatusCode::PAYLOAD_TOO_LARGE, "");
+        }
+        let mut posted = Posted { posting: &self.posting, bytes: 0 };
+        let body = match read_body(request.into_body(), limit_bytes, &mut posted).await {
+            Ok(body) => body,
+            Err(status) => return closing(status, ""),
+        };
+        visit.release_place();
+        match self.ask(&id, Ask::Post(id, body)).await {
+            Ok(_) => {
+                let mut answer = Response::new(Full::new(Bytes::from_static(b"ok")));
+                answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+                answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                answer
+            }
+            Err(error) => refuse_engine(error, false),
+        }
+    }
+
+    fn kept_handshake(&self, visit: &Visit, request: &Request<Incoming>) -> Option<Arc<Handshake>> {
+        self.engine.handshakes.then(|| {
+            let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
+            let headers = request.headers().iter().map(|(name, value)| (name.as_str().into(), text(value)));
+            Arc::new(Handshake {
+                headers: headers.collect(),
+                target: request.uri().path_and_query().map_or("/", |target| target.as_str()).into(),
+                address: visit.peer.ip().to_canonical().to_string().into(),
+                secure: false,
+                issued_unix_ms: self.clock.now().unix_ms,
+            })
+        })
+    }
+}
+
+/// Reads a posted body within its limits, or gives the status that it is refused with.
+async fn read_body(
+    mut body: Incoming,
+    limit_bytes: usize,
+    posted: &mut Posted<'_>,
+) -> Result<String, StatusCode> {
+    let mut bytes = Vec::new();
+    while let Some(frame) =
+        tokio::time::timeout(BODY_STALL, body.frame()).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)?
+    {
+        let frame = frame.map_err(|_| StatusCode::BAD_REQUEST)?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > limit_bytes {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        if !posted.take(data.len()) {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(match String::from_utf8_lossy(&bytes) {
+        Cow::Owned(mended) => mended,
+        // It is UTF-8 as it stands.
+        Cow::Borrowed(_) => String::from_utf8(bytes).unwrap_or_default(),
+    })
+}
+
+/// The answer to a poll, compressed where that pays and the client accepts it.
+fn polled(asked: &HeaderMap, body: Vec<u8>) -> Answer {
+    let encoding = (body.len() >= COMPRESSED_BYTES_MIN).then(|| accepted_encoding(asked)).flatten();
+    let compressed = encoding.and_then(|encoding| Some((encoding, compress(encoding, &body)?)));
+    let (encoding, body) = compressed.map_or((None, body), |(encoding, body)| (Some(encoding), body));
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(encoding) = encoding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    answer
+}
+
+fn accepted_encoding(asked: &HeaderMap) -> Option<&'static str> {
+    let accepted = asked.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let accepted: Vec<&str> = accepted.flat_map(|value| value.split(',')).collect();
+    let takes = |name: &str| {
+        accepted.iter().any(|one| {
+            let mut parts = one.split(';').map(str::trim);
+            let is_it = parts.next().is_some_and(|encoding| encoding.eq_ignore_ascii_case(name));
+            is_it && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        })
+    };
+    ["gzip", "deflate"].into_iter().find(|name| takes(name))
+}
+
+/// `deflate` is the zlib format (RFC 9110 §8.4.1.2).
+fn compress(encoding: &str, body: &[u8]) -> Option<Vec<u8>> {
+    if encoding == "gzip" {
+        let mut out = GzEncoder::new(Vec::new(), Compression::fast());
+        out.write_all(body).ok()?;
+        out.finish().ok()
+    } else {
+        let mut out = ZlibEncoder::new(Vec::new(), Compression::fast());
+        out.write_all(body).ok()?;
+        out.finish().ok()
+    }
+}
+
+/// The answer to a browser that asks whether it may (CORS); who may not is told nothing that lets it.
+fn preflight(asked: &HeaderMap) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    if let Some(wanted) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    answer
+}
+
+/// What a request's query asks for, where it is Engine.IO's.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(accepted: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_str(accepted).expect("a value"));
+        headers
+    }
+
+    #[test]
+    fn an_answer_is_compressed_from_1024_bytes_on_as_the_client_accepts() {
+        let encoding = |accepted: &str, bytes: usize| {
+            let answer = polled(&headers(accepted), vec![b'x'; bytes]);
+            answer.headers().get(CONTENT_ENCODING).map(|value| value.to_str().expect("text").to_owned())
+        };
+        assert_eq!(encoding("gzip, deflate, br", 1_024).as_deref(), Some("gzip"));
+        assert_eq!(encoding("gzip, deflate", 1_023), None);
+        assert_eq!(encoding("Deflate", 5_000).as_deref(), Some("deflate"));
+        assert_eq!(encoding("gzip;q=0, deflate;q=0.5", 5_000).as_deref(), Some("deflate"));
+        assert_eq!(encoding("br, identity", 5_000), None);
+    }
+}
