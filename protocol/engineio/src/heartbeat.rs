@@ -76,3 +76,78 @@ impl Pulse {
         Beat::Ping { check_at_ms: now_ms.saturating_add(timeout_ms) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL_MS: u64 = 300;
+    const TIMEOUT_MS: u64 = 200;
+
+    fn check(pulse: &mut Pulse, now_ms: u64) -> Beat {
+        pulse.check(now_ms, INTERVAL_MS, TIMEOUT_MS)
+    }
+
+    #[test]
+    fn a_ping_comes_an_interval_after_the_opening_and_after_each_answer() {
+        let mut pulse = Pulse::new(1_000);
+        assert_eq!(check(&mut pulse, 1_000), Beat::Again { at_ms: 1_300 });
+        assert_eq!(check(&mut pulse, 1_299), Beat::Again { at_ms: 1_300 });
+        assert_eq!(check(&mut pulse, 1_300), Beat::Ping { check_at_ms: 1_500 });
+        assert_eq!(check(&mut pulse, 1_300), Beat::Again { at_ms: 1_500 });
+        pulse.pong(1_450);
+        assert_eq!(check(&mut pulse, 1_500), Beat::Again { at_ms: 1_750 });
+        assert_eq!(check(&mut pulse, 1_760), Beat::Ping { check_at_ms: 1_960 });
+    }
+
+    #[test]
+    fn who_does_not_answer_expires() {
+        let mut pulse = Pulse::new(0);
+        check(&mut pulse, 300);
+        assert_eq!(check(&mut pulse, 499), Beat::Again { at_ms: 500 });
+        assert_eq!(check(&mut pulse, 500), Beat::Expired);
+        assert_eq!(check(&mut pulse, 501), Beat::Expired);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_asked_for_puts_the_ping_off() {
+        let mut pulse = Pulse::new(0);
+        pulse.pong(250);
+        assert_eq!(check(&mut pulse, 300), Beat::Again { at_ms: 550 });
+    }
+
+    #[test]
+    fn another_packet_renews_the_timeout_once_a_ping() {
+        let mut pulse = Pulse::new(0);
+        pulse.heard(100);
+        assert_eq!(check(&mut pulse, 300), Beat::Ping { check_at_ms: 500 });
+        pulse.heard(400);
+        assert_eq!(check(&mut pulse, 500), Beat::Again { at_ms: 600 });
+        pulse.heard(550);
+        assert_eq!(check(&mut pulse, 600), Beat::Expired);
+        pulse.pong(600);
+        assert_eq!(check(&mut pulse, 900), Beat::Ping { check_at_ms: 1_100 });
+        pulse.heard(1_000);
+        assert_eq!(check(&mut pulse, 1_100), Beat::Again { at_ms: 1_200 });
+    }
+
+    #[test]
+    fn who_is_not_read_cannot_be_late() {
+        let mut pulse = Pulse::new(0);
+        pulse.rest(200);
+        assert_eq!(check(&mut pulse, 300), Beat::Ping { check_at_ms: 500 });
+        pulse.rest(700);
+        assert_eq!(check(&mut pulse, 899), Beat::Again { at_ms: 900 });
+        pulse.heard(899);
+        assert_eq!(check(&mut pulse, 900), Beat::Again { at_ms: 1_099 });
+        pulse.rest(1_000);
+        assert_eq!(check(&mut pulse, 1_200), Beat::Expired);
+    }
+
+    #[test]
+    fn times_past_counting_do_no_harm() {
+        let mut pulse = Pulse::new(u64::MAX - 1);
+        assert_eq!(pulse.check(u64::MAX - 1, 10, 10), Beat::Again { at_ms: u64::MAX });
+        assert_eq!(pulse.check(u64::MAX, 10, 10), Beat::Ping { check_at_ms: u64::MAX });
+    }
+}

@@ -95,3 +95,76 @@ pub fn write_open(out: &mut Vec<u8>, open: &Open<'_>) {
     // Writing to a Vec cannot fail, and no map has a key that could.
     let _ = serde_json::to_writer(out, open);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_type_has_its_packet() {
+        for (text, packet) in [
+            ("0", Packet::Open("")),
+            ("0{}", Packet::Open("{}")),
+            ("1", Packet::Close),
+            ("1abc", Packet::Close),
+            ("2", Packet::Ping("")),
+            ("2probe", Packet::Ping("probe")),
+            ("3", Packet::Pong("")),
+            ("3probe", Packet::Pong("probe")),
+            ("4", Packet::Text("")),
+            ("42[\"é\"]", Packet::Text("2[\"é\"]")),
+            ("5", Packet::Upgrade),
+            ("5abc", Packet::Upgrade),
+            ("6", Packet::Noop),
+            ("b", Packet::Binary(Cow::Borrowed(b""))),
+            ("bAQIDBA==", Packet::Binary(Cow::Borrowed(&[1, 2, 3, 4]))),
+            // No padding, and bits left over: clients in several languages.
+            ("bAQIDBA", Packet::Binary(Cow::Borrowed(&[1, 2, 3, 4]))),
+            ("bAR", Packet::Binary(Cow::Borrowed(&[1]))),
+        ] {
+            assert_eq!(read(text), Ok(packet), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_packet_says_why() {
+        for (text, malformed) in [
+            ("", Malformed::Empty),
+            ("7", Malformed::UnknownType('7')),
+            ("abc", Malformed::UnknownType('a')),
+            ("é", Malformed::UnknownType('é')),
+            (" 4", Malformed::UnknownType(' ')),
+            ("B", Malformed::UnknownType('B')),
+            ("b*", Malformed::Base64),
+            ("bA", Malformed::Base64),
+            ("bAQ==AQ==", Malformed::Base64),
+        ] {
+            assert_eq!(read(text), Err(malformed), "{text}");
+            assert!(!malformed.to_string().is_empty());
+        }
+        assert_eq!(
+            Malformed::UnknownType('x').to_string(),
+            "the packet type is one of 0 to 6 or b, and is 'x'"
+        );
+    }
+
+    #[test]
+    fn the_first_packet_has_exactly_its_members() {
+        let open = Open {
+            sid: "lv_VI97HAXpY6yYWAAAC",
+            upgrades: &["websocket"],
+            ping_interval_ms: 25_000,
+            ping_timeout_ms: 20_000,
+            max_payload_bytes: 1_000_000,
+        };
+        let mut out = b"kept".to_vec();
+        write_open(&mut out, &open);
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            r#"kept0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
+        );
+        out.clear();
+        write_open(&mut out, &Open { upgrades: &[], ..open });
+        assert!(String::from_utf8_lossy(&out).contains(r#""upgrades":[],"#));
+    }
+}

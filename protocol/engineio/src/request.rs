@@ -21,24 +21,19 @@ pub struct Asked<'a> {
 
 /// A request that is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.message())]
 pub enum RequestError {
     /// The transport is missing or unknown.
-    #[error("Transport unknown")]
     TransportUnknown,
     /// No session has this id.
-    #[error("Session ID unknown")]
     UnknownSession,
     /// A session begins with a GET.
-    #[error("Bad handshake method")]
     BadHandshakeMethod,
     /// What is asked for does not fit together.
-    #[error("Bad request")]
     BadRequest,
     /// The application does not want it.
-    #[error("Forbidden")]
     Forbidden,
     /// `EIO` is not 4.
-    #[error("Unsupported protocol version")]
     UnsupportedVersion,
 }
 
@@ -133,4 +128,98 @@ fn is(encoded: &str, plain: &str) -> bool {
 
 fn hex(digit: u8) -> u8 {
     char::from(digit).to_digit(16).map_or(0, |digit| digit as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RequestError::*;
+
+    fn polling(sid: Option<&str>) -> Asked<'_> {
+        Asked { transport: Transport::Polling, sid }
+    }
+
+    /// What engine.io 6.6 answered, but for the last two, which it accepts and then closes.
+    #[test]
+    fn a_handshake_is_a_get_with_version_and_transport() {
+        for (method, query, is_upgrade, answer) in [
+            ("GET", "EIO=4&transport=polling", false, Ok(polling(None))),
+            ("GET", "t=abc&transport=polling&x&EIO=4&b64=1", false, Ok(polling(None))),
+            ("GET", "EIO=4&transport=polling&sid=", false, Ok(polling(None))),
+            ("GET", "EIO=4&transport=polling&sid", false, Ok(polling(None))),
+            ("GET", "%45IO=%34&transport=%70olling", false, Ok(polling(None))),
+            ("GET", "EIO=3&EIO=4&transport=polling", false, Ok(polling(None))),
+            (
+                "GET",
+                "EIO=4&transport=websocket",
+                true,
+                Ok(Asked { transport: Transport::WebSocket, sid: None }),
+            ),
+            ("GET", "", false, Err(TransportUnknown)),
+            ("GET", "EIO=4", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=tobi", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=Polling", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=polling=", false, Err(TransportUnknown)),
+            ("GET", "EIO=4;transport=polling", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=polling+", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=polling%20", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=polling%", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=polling%7", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=pollin%6g", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=pollin%g6", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=pollin%67", false, Ok(polling(None))),
+            ("GET", "EIO=4&transport=p%6Fllin%6f", false, Err(TransportUnknown)),
+            ("GET", "EIO=4&transport=p%6Flling", false, Ok(polling(None))),
+            ("GET", "EIO=4&transport=webtransport", false, Err(TransportUnknown)),
+            ("POST", "EIO=4&transport=polling", false, Err(BadHandshakeMethod)),
+            ("PUT", "EIO=4&transport=polling", false, Err(BadHandshakeMethod)),
+            ("HEAD", "EIO=3&transport=polling", false, Err(BadHandshakeMethod)),
+            ("GET", "EIO=4&transport=websocket", false, Err(BadRequest)),
+            ("GET", "EIO=3&transport=websocket", false, Err(BadRequest)),
+            ("GET", "transport=polling", false, Err(UnsupportedVersion)),
+            ("GET", "EIO=3&transport=polling", false, Err(UnsupportedVersion)),
+            ("GET", "EIO=04&transport=polling", false, Err(UnsupportedVersion)),
+            ("GET", "EIO=4+&transport=polling", false, Err(UnsupportedVersion)),
+            ("GET", "EIO=4&EIO=3&transport=polling", false, Err(UnsupportedVersion)),
+            ("GET", "EIO=3&transport=websocket", true, Err(UnsupportedVersion)),
+            ("GET", "EIO=4&transport=polling", true, Err(BadRequest)),
+        ] {
+            assert_eq!(asked(method, query, is_upgrade), answer, "{method} {query} {is_upgrade}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_named_by_its_id() {
+        let websocket = Asked { transport: Transport::WebSocket, sid: Some("a-_Z9") };
+        for (method, query, is_upgrade, answer) in [
+            ("GET", "EIO=4&transport=polling&sid=a-_Z9", false, Ok(polling(Some("a-_Z9")))),
+            ("POST", "EIO=4&transport=polling&sid=a-_Z9", false, Ok(polling(Some("a-_Z9")))),
+            ("GET", "EIO=4&transport=websocket&sid=a-_Z9", true, Ok(websocket)),
+            ("GET", "EIO=4&transport=polling&sid=old&sid=new", false, Ok(polling(Some("new")))),
+            ("GET", "EIO=4&transport=polling&sid=%41", false, Ok(polling(Some("%41")))),
+            ("GET", "EIO=4&transport=websocket&sid=a-_Z9", false, Err(BadRequest)),
+            ("GET", "EIO=4&transport=polling&sid=a-_Z9", true, Err(BadRequest)),
+            ("GET", "EIO=3&transport=polling&sid=a-_Z9", false, Err(BadRequest)),
+            ("PUT", "EIO=4&transport=polling&sid=a-_Z9", false, Err(BadRequest)),
+            ("GET", "EIO=4&sid=a-_Z9", false, Err(TransportUnknown)),
+        ] {
+            assert_eq!(asked(method, query, is_upgrade), answer, "{method} {query} {is_upgrade}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_numbered_and_worded_as_clients_know_them() {
+        for (error, code, status, message) in [
+            (TransportUnknown, 0, 400, "Transport unknown"),
+            (UnknownSession, 1, 400, "Session ID unknown"),
+            (BadHandshakeMethod, 2, 400, "Bad handshake method"),
+            (BadRequest, 3, 400, "Bad request"),
+            (Forbidden, 4, 403, "Forbidden"),
+            (UnsupportedVersion, 5, 400, "Unsupported protocol version"),
+        ] {
+            assert_eq!((error.code(), error.status(), error.message()), (code, status, message));
+            assert_eq!(error.body(), format!(r#"{{"code":{code},"message":"{message}"}}"#));
+            assert_eq!(error.to_string(), message);
+        }
+    }
 }

@@ -56,3 +56,42 @@ impl Probe {
         self.opened_ms.saturating_add(PROBE_TIMEOUT_MS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::read;
+
+    /// What each packet on the new link asks for.
+    fn steps(packets: &[&str]) -> Vec<ProbeStep> {
+        let mut probe = Probe::new(0);
+        packets.iter().map(|text| probe.packet(&read(text).expect("a packet"))).collect()
+    }
+
+    #[test]
+    fn a_probe_is_answered_and_then_the_session_moves() {
+        assert_eq!(steps(&["2probe", "5"]), [ProbeStep::Answer, ProbeStep::Upgraded]);
+        assert_eq!(steps(&["2probe", "2probe", "5"])[..2], [ProbeStep::Answer; 2]);
+        assert_eq!(steps(&["5"]), [ProbeStep::Upgraded]);
+    }
+
+    #[test]
+    fn whatever_else_comes_closes_the_new_link() {
+        for text in ["2", "2prob", "3probe", "4hello", "bAQ==", "0", "1", "6"] {
+            assert_eq!(steps(&[text]), [ProbeStep::Close], "{text}");
+            assert_eq!(steps(&["2probe", text])[1], ProbeStep::Close, "{text}");
+        }
+    }
+
+    #[test]
+    fn after_its_end_a_probe_asks_for_nothing() {
+        assert_eq!(steps(&["5", "2probe", "5"])[1..], [ProbeStep::Ignored; 2]);
+        assert_eq!(steps(&["4early", "2probe", "5"])[1..], [ProbeStep::Ignored; 2]);
+    }
+
+    #[test]
+    fn a_probe_has_ten_seconds() {
+        assert_eq!(Probe::new(5).expires_at_ms(), 10_005);
+        assert_eq!(Probe::new(u64::MAX).expires_at_ms(), u64::MAX);
+    }
+}

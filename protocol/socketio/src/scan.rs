@@ -237,3 +237,6 @@ impl Visitor<'_> for Bytes {
         Ok(bytes.to_vec())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+use super::*;
+use proptest::prelude::*;
+use serde::de::IgnoredAny;
+
+/// Whether all of `text` is one value, by the scanner.
+fn scanned(text: &str) -> Result<&str, Malformed> {
+    let mut scanner = Scanner::new(text);
+    scanner.space();
+    let value = scanner.value(0)?;
+    scanner.end()?;
+    Ok(value)
+}
+
+/// The same by serde_json, and how deep it goes by counting: slow and obvious.
+fn parsed(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// How deep a JSON text goes.
+fn depth(text: &str) -> usize {
+    let outside = text.replace("\\\\", "").replace("\\\"", "");
+    let brackets: String = outside.split('"').step_by(2).collect();
+    let (mut depth, mut most) = (0, 0);
+    for character in brackets.chars() {
+        match character {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        most = most.max(depth);
+    }
+    most
+}
+
+#[test]
+fn values_end_where_they_end() {
+    for text in ["0", "-0.5e+10", "\"\"", r#""a\"\\\u00e9""#, "true", "false", "null", "[]", "{}"] {
+        assert_eq!(scanned(text), Ok(text));
+        assert_eq!(scanned(&format!(" \t\r\n{text} \t\r\n")), Ok(text));
+    }
+    let text = r#"{ "a" : [ 1 , { } , [ ] , { "b" : [ [ 2 ] , 3 ] } ] , "c" : "}" }"#;
+    assert_eq!(scanned(text), Ok(text));
+}
+
+#[test]
+fn a_fault_is_found_where_it_is() {
+    for (text, at) in [
+        ("", 0),
+        (" ", 1),
+        ("[1,]", 3),
+        ("[1 2]", 3),
+        ("[1}", 2),
+        ("{\"a\":1]", 6),
+        ("{\"a\" 1}", 5),
+        ("{1:2}", 1),
+        ("{\"a\":1,}", 7),
+        ("[", 1),
+        ("[\"a", 3),
+        ("\"\\x\"", 2),
+        ("\"\\u12g4\"", 5),
+        ("\"\u{1f}\"", 1),
+        ("\"\n\"", 1),
+        ("01", 1),
+        ("-", 1),
+        ("+1", 0),
+        ("1.", 2),
+        (".5", 0),
+        ("1e", 2),
+        ("1e+", 3),
+        ("1e+-1", 3),
+        ("tru", 0),
+        ("nulll", 4),
+        ("NaN", 0),
+        ("1\u{c}", 1),
+        ("\u{a0}1", 0),
+    ] {
+        assert_eq!(scanned(text), Err(Malformed::Json { at }), "{text:?}");
+        assert!(!parsed(text), "{text:?}");
+    }
+}
+
+#[test]
+fn sixty_four_levels_are_read_and_one_more_is_not() {
+    let at = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    assert!(scanned(&at(64)).is_ok());
+    assert_eq!(scanned(&at(65)), Err(Malformed::TooDeep));
+    let objects = |levels: usize| "{\"a\":[".repeat(levels / 2) + &"]}".repeat(levels / 2);
+    assert!(scanned(&objects(64)).is_ok());
+    assert_eq!(scanned(&objects(66)), Err(Malformed::TooDeep));
+    // Levels that have ended do not count, and those that a value stands in do.
+    let text = format!("[{at},{at}]", at = at(63));
+    assert!(scanned(&text).is_ok());
+    assert!(Scanner::new(&at(63)).value(1).is_ok());
+    assert_eq!(Scanner::new(&at(64)).value(1), Err(Malformed::TooDeep));
+    assert_eq!(Scanner::new("[").value(64), Err(Malformed::TooDeep));
+}
+
+#[test]
+fn escapes_are_taken_out_of_strings() {
+    assert!(matches!(unescape("plain é"), Cow::Borrowed("plain é")));
+    for (raw, text) in [
+        (r#"a\"b\\c\/d"#, "a\"b\\c/d"),
+        (r"\b\f\n\r\t", "\u{8}\u{c}\n\r\t"),
+        (r"\u00e9\u00E9", "éé"),
+        (r"\ud83d\ude00", "😀"),
+        (r"\ud83d", "\u{fffd}\u{fffd}\u{fffd}"),
+        (r"x\udc00y", "x\u{fffd}\u{fffd}\u{fffd}y"),
+    ] {
+        assert_eq!(unescape(raw), text);
+    }
+}
+
+/// JSON, and what is nearly JSON.
+fn texts() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,2})?([eE][+-]?[0-9])?",
+        "\"([ -!#-\\[\\]-~é]|\\\\[\"\\\\/bfnrt]|\\\\u[0-9a-fA-F]{4}){0,6}\"",
+        "true|false|null",
+        "[\\[\\]{}:,\"\\\\0-9eE.+a-z \n-]{0,3}",
+    ];
+    leaf.prop_recursive(6, 40, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(|all| format!("[{}]", all.join(","))),
+            proptest::collection::vec(("[a-c]{0,2}", inner), 0..4).prop_map(|all| {
+                let members: Vec<String> =
+                    all.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+                format!("{{{}}}", members.join(" ,"))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn the_scanner_reads_what_serde_json_reads(text in texts()) {
+        prop_assert_eq!(scanned(&text).is_ok(), parsed(&text), "{}", text);
+        if let Ok(value) = scanned(&text) {
+            prop_assert_eq!(value, text.trim_matches([' ', '\t', '\n', '\r']));
+        }
+    }
+
+    #[test]
+    fn depth_is_counted(text in texts(), below in 50usize..64) {
+        if parsed(&text) {
+            let fits = Scanner::new(text.trim_start()).value(below).is_ok();
+            prop_assert_eq!(fits, below + depth(&text) <= DEPTH_MAX || depth(&text) == 0);
+        }
+    }
+
+    #[test]
+    fn strings_are_what_serde_json_makes_of_them(text in any::<String>(), ascii in any::<bool>()) {
+        let mut json = serde_json::to_string(&text).expect("a string");
+        if ascii {
+            json = json.chars().fold(String::new(), |mut out, character| {
+                if character.is_ascii() {
+                    out.push(character);
+                } else {
+                    let mut units = [0; 2];
+                    out.extend(character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+                }
+                out
+            });
+        }
+        let mut scanner = Scanner::new(&json);
+        prop_assert_eq!(unescape(scanner.string().expect("a string")), text);
+        prop_assert_eq!(scanner.at(), json.len());
+    }
+}
