@@ -3,8 +3,8 @@
 //
 // Socket.IO at /socket.io/, in `/` and in `/custom`; any other namespace is refused.
 //   on connect                          emits   `auth` with the auth payload, `{}` if there was none
-//   `message` with any arguments        emits   `message-back` with the same
-//   `message-with-ack` with an id       acknowledges with the same arguments
+//   `message` with any arguments        emits   `message-back` with the same; an id of it is not acknowledged
+//   `message-with-ack` with an id       acknowledges with the same arguments; without one nothing happens
 // A plain WebSocket echo at /echo, and a bare Engine.IO echo under /engine.io/.
 
 import { createServer } from "node:http";
@@ -27,10 +27,11 @@ const io = new Server(http, options);
 for (const namespace of ["/", "/custom"]) {
   io.of(namespace).on("connection", (socket) => {
     socket.emit("auth", socket.handshake.auth);
-    socket.on("message", (...values) => socket.emit("message-back", ...values));
+    // An event with an id has its acknowledgement as one more argument.
+    const isPlain = (value) => typeof value !== "function";
+    socket.on("message", (...values) => socket.emit("message-back", ...values.filter(isPlain)));
     socket.on("message-with-ack", (...values) => {
-      const acknowledge = values.pop();
-      if (typeof acknowledge === "function") acknowledge(...values);
+      if (!isPlain(values.at(-1))) values.at(-1)(...values.filter(isPlain));
     });
   });
 }

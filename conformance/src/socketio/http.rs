@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection: requests exactly as given, and what came back.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use flate2::read::{GzDecoder, ZlibDecoder};
 use std::io::Read;
@@ -85,8 +86,16 @@ impl Http {
     /// # Errors
     /// Where none comes in time, or it is no HTTP.
     pub async fn answer(&mut self) -> Outcome<Option<Answer>> {
-        let answer = tokio::time::timeout(PATIENCE, self.read_answer()).await;
-        answer.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
+        self.answer_within(PATIENCE).await
+    }
+
+    /// The same, where a server may take its time.
+    ///
+    /// # Errors
+    /// Where none comes in time, or it is no HTTP.
+    pub async fn answer_within(&mut self, limit: Duration) -> Outcome<Option<Answer>> {
+        let answer = tokio::time::timeout(limit, self.read_answer()).await;
+        answer.unwrap_or_else(|_| Err(format!("no answer within {} ms", limit.as_millis())))
     }
 
     /// Sends a request and waits for its answer.

@@ -1,6 +1,6 @@
 //! A client over either transport: what is said and what must be heard is the same.
 
-use super::{Packet, Polling, WebSocket};
+use super::{Meaning, Packet, Polling, WebSocket};
 use crate::real::{Outcome, ensure};
 
 /// An open session over either transport.
@@ -70,7 +70,33 @@ impl Link {
     pub async fn expect(&mut self, packet: impl Into<Packet>) -> Outcome<()> {
         let wanted = packet.into();
         let found = self.next().await.map_err(|why| format!("{why}, where {wanted:?} was to come"))?;
-        ensure(found.as_ref() == Some(&wanted), || format!("{found:?} came and not {wanted:?}"))
+        let same = match (&found, &wanted) {
+            (Some(Packet::Text(found)), Packet::Text(wanted)) => {
+                Meaning::owed(found) == Meaning::owed(wanted)
+                    && Meaning::of(found, &[]) == Meaning::of(wanted, &[])
+            }
+            (found, wanted) => found.as_ref() == Some(wanted),
+        };
+        ensure(same, || format!("{found:?} came and not {wanted:?}"))
+    }
+
+    /// A packet with this meaning must come next, with whatever attachments carry it.
+    ///
+    /// # Errors
+    /// Where something else comes, or nothing.
+    pub async fn expect_meaning(&mut self, wanted: &Meaning) -> Outcome<()> {
+        let Some(Packet::Text(text)) = self.next().await? else {
+            return Err(format!("no text came, where {wanted:?} was to come"));
+        };
+        let mut attachments = Vec::new();
+        while attachments.len() < Meaning::owed(&text) {
+            match self.next().await? {
+                Some(Packet::Binary(bytes)) => attachments.push(bytes),
+                other => return Err(format!("{other:?} came and no attachment of {text}")),
+            }
+        }
+        let found = Meaning::of(&text, &attachments);
+        ensure(found == *wanted, || format!("{text} came with {attachments:?} and not {wanted:?}"))
     }
 
     /// A text must come next that begins so; gives the rest.

@@ -4,6 +4,7 @@
 mod case;
 mod http;
 mod link;
+mod meaning;
 mod polling;
 mod target;
 mod websocket;
@@ -12,6 +13,7 @@ mod wire;
 pub use case::{Case, Scene, case, run};
 pub use http::{Answer, Http};
 pub use link::{Link, is_sid};
+pub use meaning::Meaning;
 pub use polling::{Polling, body, packets, request};
 pub use target::{CALM, HASTY, Heartbeat, Target, is_reference, reference};
 pub use websocket::{WebSocket, handshake};
