@@ -135,18 +135,31 @@ impl Client {
                     head.lines().next().unwrap_or("nothing")
                 ));
             }
-            let mut client = Self {
-                stream,
-                reader: Reader::new(Role::Client, None),
-                inflaters: InflaterPool::new(1, 1),
-                seen: VecDeque::new(),
-            };
-            client.take(&mut { early })?;
-            Ok(client)
+            Self::over(stream, early)
         };
         tokio::time::timeout(CONNECT_LIMIT, connecting)
             .await
             .unwrap_or_else(|_| Err("no handshake within 30 s".to_owned()))
+    }
+
+    /// Goes on where a handshake ended, with what had come after it.
+    ///
+    /// # Errors
+    /// Where that is no WebSocket.
+    pub fn over(stream: TcpStream, mut early: Vec<u8>) -> Outcome<Self> {
+        let mut client = Self {
+            stream,
+            reader: Reader::new(Role::Client, None),
+            inflaters: InflaterPool::new(1, 1),
+            seen: VecDeque::new(),
+        };
+        client.take(&mut early)?;
+        Ok(client)
+    }
+
+    /// The socket, for who sends in a manner of its own.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
     }
 
     /// Sends bytes as they are.
