@@ -19,17 +19,24 @@
 
 mod app;
 mod handler;
+mod namespace;
 mod server;
 mod websocket;
 
 pub use app::App;
 pub use handler::Outcome;
+pub use namespace::{
+    Ack, AckError, AcksError, Args, Auth, Binary, DisconnectReason, Disconnected, EmitError, Event,
+    EventHandler, EventName, Extract, Failure, Handle, HandshakeInfo, IntoArgs, Json, Namespace,
+    NamespaceHandle, Operators, Refusal, Rejection, RemoteSocket, Reply, Socket, State,
+};
 pub use server::{Running, ServeError, Server};
 pub use websocket::{Message, WebSocket};
 
+pub use fanfare_driver::EngineCookie;
 /// What a kit of one's own is made of: see [`Kit`](hub::Kit) and [`Place`](hub::Place).
 pub use fanfare_hub as hub;
-pub use fanfare_hub::{CloseCode, Limits};
+pub use fanfare_hub::{CloseCode, Heartbeat, Limits, Parser};
 /// The kits that come with Fanfare.
 pub use fanfare_kits as kits;
 

@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_driver::{Options, StartError, Stopped, Stopper};
+use fanfare_driver::{EngineCookie, EngineOptions, Options, StartError, Stopped, Stopper};
 use fanfare_hub::Limits;
 
 use crate::app::App;
+use crate::namespace::{AppId, running, stopped};
 
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +32,7 @@ pub struct Server {
     compression: bool,
     drain_within: Duration,
     until: Option<Signal>,
+    engine: EngineOptions,
 }
 
 /// Why an app could not be served.
@@ -57,6 +59,16 @@ impl std::fmt::Debug for ServeError {
 /// A server that serves.
 pub struct Running {
     server: fanfare_driver::Server,
+    _served: Served,
+}
+
+/// The app can be spoken to from outside its handlers while this is there.
+struct Served(AppId);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        stopped(self.0);
+    }
 }
 
 impl Server {
@@ -69,6 +81,7 @@ impl Server {
             compression: true,
             drain_within: DRAIN_WITHIN,
             until: None,
+            engine: EngineOptions { handshakes: true, ..EngineOptions::default() },
         }
     }
 
@@ -93,6 +106,19 @@ impl Server {
     /// How long a graceful end may take: clients are told to reconnect, spread over this time.
     pub fn drain_within(mut self, within: Duration) -> Self {
         self.drain_within = within;
+        self
+    }
+
+    /// Origins of other sites whose pages may poll, each as a browser sends it (`https://example.org`), or `*` for all. There
+    /// are none by default.
+    pub fn origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.engine.origins = origins.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The cookie that a Socket.IO handshake sets, for balancers that route by one; there is none by default.
+    pub fn cookie(mut self, cookie: EngineCookie) -> Self {
+        self.engine.cookie = Some(cookie);
         self
     }
 
@@ -131,6 +157,7 @@ impl Server {
         let mut addresses =
             self.address.to_socket_addrs().map_err(|_| ServeError::Address(self.address.clone()))?;
         let address = addresses.next().ok_or_else(|| ServeError::Address(self.address.clone()))?;
+        let id = app.id();
         let server = fanfare_driver::Server::start(Options {
             address,
             shards: u16::try_from(self.shards).unwrap_or(u16::MAX),
@@ -139,11 +166,12 @@ impl Server {
             pages: Arc::new(|_| None),
             compression: self.compression,
             handshake_timeout: HANDSHAKE_TIMEOUT,
-            engine: fanfare_driver::EngineOptions::default(),
+            engine: self.engine,
             connections: 0,
             connections_per_address: CONNECTIONS_PER_ADDRESS,
         })?;
-        Ok(Running { server })
+        running(id, server.remote());
+        Ok(Running { server, _served: Served(id) })
     }
 }
 

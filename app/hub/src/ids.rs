@@ -30,7 +30,7 @@ impl SocketId {
 }
 
 /// Five bytes that tell this server's run from any other, so that an id of yesterday is nobody's today.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Instance(pub [u8; 5]);
 
 /// The characters of a `clientId`.

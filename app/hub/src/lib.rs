@@ -31,5 +31,6 @@ pub use state::{Arrival, Closed, Counters, EngineAnswer, EngineArrival, Gone, Ha
 
 pub use fanfare_session::engineio::RequestError;
 pub use fanfare_session::native::{ErrorCode, Request};
+pub use fanfare_session::socketio::{ATTACHMENTS_MAX, elements, is_reserved};
 pub use fanfare_session::websocket::{CloseCode, DeflateParameters, Payload, Text};
 pub use fanfare_session::{Heartbeat, Parser, Share};

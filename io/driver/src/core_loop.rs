@@ -218,6 +218,7 @@ impl CoreLoop {
                 Mail::Send(to, message) => self.shard.send(to, &message.as_outgoing()),
                 Mail::Close(socket, code, reason) => self.shard.close(socket, code, &reason),
                 Mail::Woken(socket) => self.shard.woken(socket),
+                Mail::Kit(door, letter) => self.shard.tell_kit(door, letter),
                 Mail::Errand(errand) => self.polls.run(&mut self.shard, *errand),
                 Mail::Newcomer(newcomer) => self.let_in(registry, *newcomer),
                 Mail::Drain { within_ms } => {

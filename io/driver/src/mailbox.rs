@@ -4,10 +4,11 @@
 //! [`fanfare_hub::MAILBOX_BYTES_MAX`], no shard reads the connections whose messages go to others: a room's place may live on
 //! one shard, its speakers on a second and its members on a third, and it is the speakers who have to wait for the third.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fanfare_hub::{CloseCode, Envelope, MAILBOX_BYTES_MAX, OwnedOutgoing, ShardId, SocketId};
+use fanfare_hub::{CloseCode, DoorId, Envelope, MAILBOX_BYTES_MAX, OwnedOutgoing, ShardId, SocketId};
 use mio::Waker;
 
 use crate::core_loop::Newcomer;
@@ -24,6 +25,8 @@ pub(crate) enum Mail {
     Close(SocketId, CloseCode, String),
     /// What a kit waited for on behalf of this connection has come.
     Woken(SocketId),
+    /// Something for the kit of a door.
+    Kit(DoorId, Box<dyn Any + Send>),
     /// A request of an Engine.IO session.
     Errand(Box<Errand>),
     /// A socket that belongs to a session of this shard.
@@ -53,6 +56,17 @@ impl Remote {
     /// Begins to close a connection.
     pub fn close(&self, socket: SocketId, code: CloseCode, reason: &str) {
         self.0.put(socket.shard(), Mail::Close(socket, code, reason.to_owned()));
+    }
+
+    /// Gives the kit of a door on one shard something, in order with everything else from this thread.
+    pub fn tell_kit(&self, shard: ShardId, door: DoorId, letter: Box<dyn Any + Send>) {
+        self.0.put(shard, Mail::Kit(door, letter));
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        u16::try_from(self.0.shards().count()).unwrap_or(u16::MAX)
     }
 
     /// Tells the kit of a connection that what it waited for has come.

@@ -172,6 +172,12 @@ impl Server {
         self.mailboxes.put_all(|| Mail::Drain { within_ms });
     }
 
+    /// A way to its connections and kits from outside their turns.
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote(Arc::clone(&self.mailboxes))
+    }
+
     /// Something that can stop the server while another waits for it.
     #[must_use]
     pub fn stopper(&self) -> Stopper {

@@ -12,7 +12,7 @@ use super::host::{Letter, Posted};
 use super::traits::{Kit, Place};
 use crate::envelope::{Answer, DoorId, Kind, Passage, Sender};
 use crate::fanout::{Outgoing, body};
-use crate::ids::{ShardId, SocketId, User};
+use crate::ids::{Instance, ShardId, SocketId, User};
 use crate::state::{Core, Handshake, Now};
 
 type Posts<K> = VecDeque<Posted<<<K as Kit>::Place as Place>::Letter>>;
@@ -241,6 +241,36 @@ impl<K: Kit + ?Sized> Edge<'_, K> {
     /// Sends one message to these connections of this shard, which are all in one namespace.
     pub fn emit_to(&mut self, sockets: &[SocketId], message: &Outgoing<'_>) {
         self.core.push_to_sockets(sockets, message);
+    }
+
+    /// The door that this is.
+    #[must_use]
+    pub fn door(&self) -> DoorId {
+        self.door
+    }
+
+    /// The run of the server that this is.
+    #[must_use]
+    pub fn instance(&self) -> Instance {
+        self.core.instance
+    }
+
+    /// Whether a socket is one of this door and shard.
+    #[must_use]
+    pub fn is_at_door(&self, socket: SocketId) -> bool {
+        self.core.get(socket).is_some_and(|connection| connection.door == self.door)
+    }
+
+    /// Whether a Socket.IO client, which may be going, was taken into the namespace before.
+    #[must_use]
+    pub fn was_admitted(&self, socket: SocketId) -> bool {
+        let member = self.core.get(socket).and_then(|connection| connection.member());
+        member.is_none_or(|member| member.admitted)
+    }
+
+    /// Sends a Socket.IO client out of the namespace.
+    pub fn send_away(&mut self, socket: SocketId) {
+        self.core.send_away(socket);
     }
 
     /// The shard that this is.

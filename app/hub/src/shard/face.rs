@@ -1,5 +1,6 @@
 //! The shard's face: what the driver gives it and takes from it.
 
+use std::any::Any;
 use std::io::IoSlice;
 
 use fanfare_session::websocket::{CloseCode, InflaterPool};
@@ -216,6 +217,14 @@ impl Shard {
     /// Begins to close one connection of this shard, on behalf of somebody outside its turns.
     pub fn close(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
         self.core.close(socket, code, reason);
+        self.settle();
+    }
+
+    /// Gives the kit of a door something that was sent to it from outside its shards.
+    pub fn tell_kit(&mut self, door: DoorId, letter: Box<dyn Any + Send>) {
+        if let Some(kit) = self.kits.get_mut(usize::from(door.0)) {
+            kit.told(&mut self.core, letter);
+        }
         self.settle();
     }
 

@@ -12,7 +12,7 @@ use super::core::Core;
 use super::role::Role;
 use super::timers::Due;
 use crate::envelope::{Answer, DoorId, Kind};
-use crate::fanout::{Encoded, Event, Outbox, Outgoing, Span};
+use crate::fanout::{Encoded, Event, Outbox, Outgoing, Span, Wire};
 use crate::ids::SocketId;
 use crate::limits::SlowPolicy;
 use crate::room::Roster;
@@ -120,7 +120,12 @@ impl Core {
 
     fn send_payload(&mut self, to: SocketId, opcode: Opcode, payload: Payload<'_>) {
         let Some(connection) = self.get(to) else { return };
-        let bits = connection.variant.deflate_window_bits;
+        let variant = connection.variant;
+        if variant.wire != Wire::Plain {
+            let span = self.encoder.message(&mut self.log, variant.wire, opcode, &payload, variant);
+            return self.push_message(to.slot, span);
+        }
+        let bits = variant.deflate_window_bits;
         let adopts = bits == 0 && self.rules[usize::from(connection.door.0)].merges();
         match payload {
             Payload::Owned(bytes) if adopts && bytes.len() >= ADOPTED_BYTES_MIN => {

@@ -1,0 +1,231 @@
+//! The arguments of an event: JSON as it travels, and the bytes beside it.
+
+use fanfare_hub::elements;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The arguments of an event or an acknowledgement, as they travel: they can be passed on without being read.
+///
+/// ```
+/// use fanfare::Args;
+///
+/// let args = Args::new().json(&"a").unwrap().binary(vec![1, 2]).json(&[3]).unwrap();
+/// assert_eq!(args.len(), 3);
+/// assert_eq!(args.get::<String>(0).unwrap(), "a");
+/// assert_eq!(args.bytes(1), Some(&[1, 2][..]));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Args {
+    pub(crate) json: String,
+    pub(crate) attachments: Vec<Vec<u8>>,
+}
+
+/// Bytes: an argument by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binary(pub Vec<u8>);
+
+/// Why something cannot be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum EmitError {
+    /// The value has no JSON form, such as a map whose keys are no strings.
+    #[error("the value cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The name belongs to the protocol itself.
+    #[error("{0:?} is a reserved event name")]
+    Reserved(String),
+    /// More buffers than a client would take.
+    #[error("an event carries at most {MAX} buffers, this one {0}", MAX = fanfare_hub::ATTACHMENTS_MAX)]
+    TooManyBuffers(usize),
+}
+
+/// What can be the arguments of an event: a reference to anything that serialises is one argument, [`Args`] are any number of
+/// them, [`Binary`] is one buffer, `()` is none.
+pub trait IntoArgs {
+    /// The arguments.
+    ///
+    /// # Errors
+    /// Where the value has no JSON form.
+    fn into_args(self) -> Result<Args, EmitError>;
+}
+
+impl<T: Serialize + ?Sized> IntoArgs for &T {
+    fn into_args(self) -> Result<Args, EmitError> {
+        Ok(Args { json: serde_json::to_string(self)?, attachments: Vec::new() })
+    }
+}
+
+impl IntoArgs for Args {
+    fn into_args(self) -> Result<Args, EmitError> {
+        let buffers = self.attachments.len();
+        if buffers > fanfare_hub::ATTACHMENTS_MAX {
+            return Err(EmitError::TooManyBuffers(buffers));
+        }
+        Ok(self)
+    }
+}
+
+impl IntoArgs for Binary {
+    fn into_args(self) -> Result<Args, EmitError> {
+        Ok(Args::new().binary(self.0))
+    }
+}
+
+impl IntoArgs for () {
+    fn into_args(self) -> Result<Args, EmitError> {
+        Ok(Args::new())
+    }
+}
+
+impl Args {
+    /// No arguments.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These, and one more.
+    ///
+    /// # Errors
+    /// Where the value has no JSON form.
+    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, EmitError> {
+        let text = serde_json::to_string(value)?;
+        self.push(&text);
+        Ok(self)
+    }
+
+    /// These, and a buffer.
+    #[must_use]
+    pub fn binary(mut self, bytes: Vec<u8>) -> Self {
+        let number = self.attachments.len();
+        self.push(&format!("{{\"_placeholder\":true,\"num\":{number}}}"));
+        self.attachments.push(bytes);
+        self
+    }
+
+    fn push(&mut self, text: &str) {
+        if !self.json.is_empty() {
+            self.json.push(',');
+        }
+        self.json.push_str(text);
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        elements(&self.json).len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.json.is_empty()
+    }
+
+    /// One of them, read. Buffers inside it are arrays of numbers to it.
+    ///
+    /// # Errors
+    /// Where there is none at `index`, or it is no `T`.
+    pub fn get<T: DeserializeOwned>(&self, index: usize) -> Result<T, serde_json::Error> {
+        let text = elements(&self.json).get(index).copied().unwrap_or("null");
+        read(text, &self.attachments)
+    }
+
+    /// All of them, as a tuple, an array or a list.
+    ///
+    /// # Errors
+    /// Where they are no `T`.
+    pub fn all<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        read(&format!("[{}]", self.json), &self.attachments)
+    }
+
+    /// The buffer that the argument at `index` is.
+    #[must_use]
+    pub fn bytes(&self, index: usize) -> Option<&[u8]> {
+        let number = placeholder(elements(&self.json).get(index)?)?;
+        self.attachments.get(number).map(Vec::as_slice)
+    }
+
+    /// The arguments as they stand in the packet: JSON texts with commas between them; where a buffer belongs,
+    /// `{"_placeholder":true,"num":n}`.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        &self.json
+    }
+
+    /// The buffers, by the numbers of their placeholders.
+    #[must_use]
+    pub fn buffers(&self) -> &[Vec<u8>] {
+        &self.attachments
+    }
+}
+
+/// The number of the buffer that a text stands for.
+pub(crate) fn placeholder(text: &str) -> Option<usize> {
+    #[derive(serde::Deserialize)]
+    struct Placeholder {
+        #[serde(rename = "_placeholder")]
+        is_one: bool,
+        num: usize,
+    }
+    let placeholder: Placeholder = serde_json::from_str(text).ok()?;
+    placeholder.is_one.then_some(placeholder.num)
+}
+
+/// Reads a value; the buffers in it become arrays of numbers, which is what serde knows bytes by in JSON.
+pub(crate) fn read<T: DeserializeOwned>(text: &str, attachments: &[Vec<u8>]) -> Result<T, serde_json::Error> {
+    if attachments.is_empty() {
+        return serde_json::from_str(text);
+    }
+    let mut value: Value = serde_json::from_str(text)?;
+    fill(&mut value, attachments);
+    serde_json::from_value(value)
+}
+
+fn fill(value: &mut Value, attachments: &[Vec<u8>]) {
+    let is_placeholder = value.get("_placeholder").and_then(Value::as_bool) == Some(true);
+    if is_placeholder
+        && let Some(number) = value.get("num").and_then(Value::as_u64)
+        && let Some(bytes) = usize::try_from(number).ok().and_then(|number| attachments.get(number))
+    {
+        *value = Value::from(bytes.as_slice());
+        return;
+    }
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(|value| fill(value, attachments)),
+        Value::Object(members) => members.values_mut().for_each(|value| fill(value, attachments)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_bytes_wherever_they_stand() {
+        #[derive(serde::Deserialize, Debug, PartialEq)]
+        struct Said {
+            data: Vec<u8>,
+            name: String,
+        }
+        let args = Args {
+            json: r#"{"name":"a","data":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0}"#
+                .to_owned(),
+            attachments: vec![vec![1], vec![2, 3]],
+        };
+        let said = Said { data: vec![2, 3], name: "a".to_owned() };
+        assert_eq!(args.get::<Said>(0).expect("it fits"), said);
+        assert_eq!((args.bytes(0), args.bytes(1), args.len()), (None, Some(&[1][..]), 2));
+        assert!(args.get::<Said>(2).is_err());
+        assert_eq!(args.all::<(Said, Vec<u8>)>().expect("both"), (said, vec![1]));
+    }
+
+    #[test]
+    fn no_more_buffers_than_clients_take() {
+        let args = (0..11).fold(Args::new(), |args, number| args.binary(vec![number]));
+        assert!(matches!(args.into_args(), Err(EmitError::TooManyBuffers(11))));
+        assert_eq!(().into_args().expect("none").as_json(), "");
+        assert_eq!("x".into_args().expect("a text").as_json(), "\"x\"");
+    }
+}

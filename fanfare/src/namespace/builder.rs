@@ -1,0 +1,130 @@
+//! What a namespace does: its middlewares and handlers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::handler::{Erased, EventHandler, Reply, erased, erased_middleware};
+use super::refusal::Refusal;
+
+/// A namespace that is being set up.
+///
+/// A handler is an async closure whose parameters are taken from the event ([`Extract`](super::Extract)). The events of one
+/// client are handled in order: while a handler waits, its client's later events do too.
+///
+/// ```
+/// use fanfare::{Ack, App, Args, Auth, DisconnectReason, Json, Refusal, Socket};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Ticket {
+///     token: String,
+/// }
+///
+/// let app = App::new().namespace("/support", |support| {
+///     support
+///         .middleware(async |auth: Auth<Ticket>| -> Result<(), Refusal> {
+///             if auth.0.token == "let me in" { Ok(()) } else { Err("not allowed".into()) }
+///         })
+///         .on_connect(async |socket: Socket| socket.join("lobby"))
+///         .on("say", async |socket: Socket, Json(said): Json<String>, ack: Ack| {
+///             socket.to("lobby").emit("said", &said)?;
+///             ack.send(&"heard")
+///         })
+///         .on_disconnect(async |socket: Socket, reason: DisconnectReason| {
+///             socket.to("lobby").emit("gone", &reason.to_string())
+///         })
+/// });
+/// ```
+#[derive(Clone, Default)]
+pub struct Namespace {
+    pub(crate) handlers: Handlers,
+    pub(crate) packet_limit_bytes: Option<usize>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Handlers {
+    pub(crate) middlewares: Vec<Erased>,
+    pub(crate) packet_middlewares: Vec<Erased>,
+    pub(crate) connect: Option<Erased>,
+    pub(crate) disconnect: Option<Erased>,
+    pub(crate) events: HashMap<String, Erased>,
+    pub(crate) any: Vec<Erased>,
+}
+
+impl Namespace {
+    /// Asks whether a client may come in, before it does. Several are asked in the order in which they were added; the first
+    /// refusal is what the client hears.
+    #[must_use]
+    pub fn middleware<A>(mut self, middleware: impl EventHandler<A, Result<(), Refusal>>) -> Self {
+        self.handlers.middlewares.push(erased_middleware(middleware));
+        self
+    }
+
+    /// Asks whether an event may go on to its handler. A refusal is acknowledged with `{ok: false, error}` where the client
+    /// wants an acknowledgement, and is otherwise an event `error`.
+    #[must_use]
+    pub fn packet_middleware<A>(mut self, middleware: impl EventHandler<A, Result<(), Refusal>>) -> Self {
+        self.handlers.packet_middlewares.push(erased_middleware(middleware));
+        self
+    }
+
+    /// Handles a client's coming, before any of its events.
+    #[must_use]
+    pub fn on_connect<A, R: Reply + 'static>(mut self, handler: impl EventHandler<A, R>) -> Self {
+        self.handlers.connect = Some(erased(handler));
+        self
+    }
+
+    /// Handles the events of a name.
+    ///
+    /// # Panics
+    /// Where the name is reserved by the protocol or has a handler already: either is a mistake that its author has to hear of.
+    #[must_use]
+    pub fn on<A, R: Reply + 'static>(mut self, name: &str, handler: impl EventHandler<A, R>) -> Self {
+        assert!(!fanfare_hub::is_reserved(name), "{name:?} is a reserved event name");
+        let before = self.handlers.events.insert(name.to_owned(), erased(handler));
+        assert!(before.is_none(), "the event {name:?} has a handler already");
+        self
+    }
+
+    /// Handles every event, before the handler of its name. [`EventName`](super::EventName) tells which it is.
+    #[must_use]
+    pub fn on_any<A, R: Reply + 'static>(mut self, handler: impl EventHandler<A, R>) -> Self {
+        self.handlers.any.push(erased(handler));
+        self
+    }
+
+    /// Handles a client's going. [`DisconnectReason`](super::DisconnectReason) tells why.
+    #[must_use]
+    pub fn on_disconnect<A, R: Reply + 'static>(mut self, handler: impl EventHandler<A, R>) -> Self {
+        self.handlers.disconnect = Some(erased(handler));
+        self
+    }
+
+    /// The longest event of this namespace, in bytes: its text, and its buffers together. A longer one closes the connection.
+    #[must_use]
+    pub fn packet_limit(self, bytes: usize) -> Self {
+        Self { packet_limit_bytes: Some(bytes), ..self }
+    }
+}
+
+impl std::fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut names: Vec<&String> = self.handlers.events.keys().collect();
+        names.sort_unstable();
+        f.debug_struct("Namespace").field("events", &names).finish_non_exhaustive()
+    }
+}
+
+/// The handlers of an event, in the order in which they are asked.
+impl Handlers {
+    pub(crate) fn of(&self, name: &str) -> Vec<Erased> {
+        let named = self.events.get(name);
+        self.packet_middlewares.iter().chain(&self.any).chain(named).map(Arc::clone).collect()
+    }
+
+    /// The one handler of an event, where there is no more than that.
+    pub(crate) fn only(&self, name: &str) -> Option<&Erased> {
+        let alone = self.packet_middlewares.is_empty() && self.any.is_empty();
+        alone.then(|| self.events.get(name)).flatten()
+    }
+}

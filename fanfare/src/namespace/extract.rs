@@ -1,0 +1,268 @@
+//! What a handler asks for: each of its parameters is taken from the event at hand.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use fanfare_hub::{CloseCode, Gone, Handshake, elements};
+use serde::de::DeserializeOwned;
+
+use super::args::{Args, Binary, EmitError, IntoArgs, placeholder, read};
+use super::command::{Command, ask};
+use super::socket::Socket;
+
+/// Why a parameter cannot be had from an event. The client is told: in its acknowledgement where it wants one, in an event
+/// `error` otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Invalid message format: {reason}")]
+pub struct Rejection {
+    pub(crate) reason: String,
+}
+
+impl Rejection {
+    /// A rejection with these words, which name the argument, the limit and the value.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+/// The states of an app, by their types.
+pub(crate) type States = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
+
+/// An event on its way into a handler.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub(crate) socket: Socket,
+    pub(crate) name: String,
+    pub(crate) args: Args,
+    pub(crate) next: usize,
+    pub(crate) id: Option<u64>,
+    pub(crate) context: Arc<Context>,
+    pub(crate) reason: Option<DisconnectReason>,
+}
+
+/// What all events of one socket share.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) auth: Box<str>,
+    pub(crate) handshake: Option<Arc<Handshake>>,
+    pub(crate) states: Arc<States>,
+}
+
+/// A parameter of a handler.
+pub trait Extract: Sized {
+    /// Takes it from the event.
+    ///
+    /// # Errors
+    /// [`Rejection`], in words for the client.
+    fn extract(event: &mut Event) -> Result<Self, Rejection>;
+}
+
+impl Event {
+    /// The text of the next argument, and which it is.
+    fn next_argument(&mut self) -> Result<(usize, &str), Rejection> {
+        let index = self.next;
+        self.next += 1;
+        let argument = elements(&self.args.json).get(index).copied();
+        argument
+            .map(|text| (index, text))
+            .ok_or_else(|| Rejection::new(format!("{} carries at least {} arguments", self.name, index + 1)))
+    }
+}
+
+impl Extract for Socket {
+    fn extract(event: &mut Event) -> Result<Self, Rejection> {
+        Ok(event.socket)
+    }
+}
+
+/// The next argument, read as a `T`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> Extract for Json<T> {
+    fn extract(event: &mut Event) -> Result<Self, Rejection> {
+        let attachments = std::mem::take(&mut event.args.attachments);
+        let value = event.next_argument().and_then(|(index, text)| {
+            read(text, &attachments)
+                .map_err(|error| Rejection::new(format!("argument {}: {error}", index + 1)))
+        });
+        event.args.attachments = attachments;
+        value.map(Self)
+    }
+}
+
+/// The next argument, which is a buffer.
+impl Extract for Binary {
+    fn extract(event: &mut Event) -> Result<Self, Rejection> {
+        let (index, text) = event.next_argument()?;
+        let number = placeholder(text);
+        let bytes = number.and_then(|number| event.args.attachments.get(number)).cloned();
+        bytes.map(Self).ok_or_else(|| Rejection::new(format!("argument {} is a buffer", index + 1)))
+    }
+}
+
+/// All arguments, as they came.
+impl Extract for Args {
+    fn extract(event: &mut Event) -> Result<Self, Rejection> {
+        Ok(event.args.clone())
+    }
+}
+
+/// The name of the event, for [`on_any`](super::Namespace::on_any).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventName(pub String);
+
+impl Extract for EventName {
+    fn extract(event: &mut Event) -> Result<Self, Rejection> {
+        Ok(Self(event.name.clone()))
+    }
+}
+
+/// A way to acknowledge the event. A client that wants no acknowledgement gets none.
+#[derive(Debug)]
+pub struct Ack {
+    socket: Socket,
+    id: Option<u64>,
+}
+
+impl Ack {
+    /// Whether the client waits for it.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Acknowledges the event with these arguments.
+    ///
+    /// # Errors
+    /// Where the arguments cannot be sent.
+    pub fn send(self, args: impl IntoArgs) -> Result<(), EmitError> {
+        let args = args.into_args()?;
+        if let Some(id) = self.id {
+            let command = Command::Acknowledge(self.socket.id, id, args);
+            ask(self.socket.app, self.socket.id.shard(), self.socket.door, command);
+        }
+        Ok(())
+    }
+}
+
+impl Extract for Ack {
+    fn extract(event: &mut Event) -> Result<Self, Rejection> {
+        // It is acknowledged once.
+        Ok(Self { socket: event.socket, id: event.id.take() })
+    }
+}
+
+/// The auth payload that the client joined the namespace with; `{}` where it gave none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Auth<T>(pub T);
+
+impl<T: DeserializeOwned> Extract for Auth<T> {
+    fn extract(event: &mut Event) -> Result<Self, Rejection> {
+        let text = if event.context.auth.is_empty() { "{}" } else { &event.context.auth };
+        serde_json::from_str(text).map(Self).map_err(|error| Rejection::new(format!("auth: {error}")))
+    }
+}
+
+/// What the client said when its connection was opened: headers, address, query, time.
+#[derive(Clone, Debug)]
+pub struct HandshakeInfo {
+    /// The namespace that it joined.
+    pub namespace: Arc<str>,
+    handshake: Arc<Handshake>,
+}
+
+impl Deref for HandshakeInfo {
+    type Target = Handshake;
+
+    fn deref(&self) -> &Handshake {
+        &self.handshake
+    }
+}
+
+impl HandshakeInfo {
+    /// A header's value, by its name in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| &**value)
+    }
+
+    /// A parameter of the query, as it stands there.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        let pairs = self.target.split_once('?')?.1.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.into_iter().find_map(|(key, value)| (key == name).then_some(value))
+    }
+}
+
+impl Extract for HandshakeInfo {
+    fn extract(event: &mut Event) -> Result<Self, Rejection> {
+        let handshake = event.context.handshake.clone().unwrap_or_default();
+        Ok(Self { namespace: Arc::clone(&event.context.namespace), handshake })
+    }
+}
+
+/// Something that the app was given with [`App::state`](crate::App::state).
+#[derive(Debug)]
+pub struct State<T>(pub Arc<T>);
+
+impl<T> Clone for State<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Send + Sync + 'static> Extract for State<T> {
+    fn extract(event: &mut Event) -> Result<Self, Rejection> {
+        let state = event.context.states.get(&TypeId::of::<T>()).cloned();
+        let state = state.and_then(|state| state.downcast::<T>().ok());
+        state.map(Self).ok_or_else(|| {
+            let name = std::any::type_name::<T>();
+            tracing::error!("the app was given no state of the type {name}");
+            Rejection::new("the server is not set up for this event")
+        })
+    }
+}
+
+/// Why a socket has gone, in the words of Socket.IO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DisconnectReason(pub &'static str);
+
+impl DisconnectReason {
+    pub(crate) fn of(gone: Gone) -> Self {
+        Self(match gone {
+            Gone::LeftNamespace => "client namespace disconnect",
+            Gone::SentAway => "server namespace disconnect",
+            Gone::HeartbeatTimeout => "ping timeout",
+            Gone::Misbehaved => "parse error",
+            Gone::ClosedByServer(CloseCode::SERVICE_RESTART) => "server shutting down",
+            Gone::ClosedByServer(CloseCode::PROTOCOL_ERROR | CloseCode::INVALID_PAYLOAD) => "parse error",
+            Gone::ClosedByServer(_) => "forced close",
+            Gone::ClosedByPeer(_) | Gone::Lost => "transport close",
+        })
+    }
+}
+
+impl std::fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Extract for DisconnectReason {
+    fn extract(event: &mut Event) -> Result<Self, Rejection> {
+        event.reason.ok_or_else(|| Rejection::new("only who has gone has a reason"))
+    }
+}

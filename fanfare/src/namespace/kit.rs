@@ -1,0 +1,410 @@
+//! A namespace's handlers as a kit: each event is a future, polled once in its turn and a task only where it waits.
+
+use std::any::Any;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
+
+use fanfare_driver::Remote;
+use fanfare_hub::{Edge, Gone, Kit, Message, PlainPlace, SocketEvent, SocketId};
+use serde_json::{Value, json};
+use tokio::task::AbortHandle;
+
+use super::acknowledgements::Acknowledgements;
+use super::args::Args;
+use super::builder::Handlers;
+use super::command::{Command, ask, in_turn};
+use super::extract::{Context, DisconnectReason, Event, States};
+use super::handle::AppId;
+use super::handler::{Erased, Failure, Handling};
+use super::refusal::Refusal;
+use super::socket::Socket;
+
+/// Events of one client that may wait for its handler; past it the client is not read.
+const WAITING_EVENTS_MAX: usize = 256;
+
+/// Bytes of them.
+const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// How long a handler may go on after its client has gone.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// One client's events, while one of them is being handled.
+#[derive(Default)]
+struct Conversation {
+    waiting: VecDeque<Work>,
+    bytes: usize,
+    running: Option<AbortHandle>,
+}
+
+/// Something to be handled.
+enum Work {
+    Connect,
+    Event(Event),
+    Disconnect(DisconnectReason),
+}
+
+impl Work {
+    fn bytes(&self) -> usize {
+        let Self::Event(event) = self else { return 0 };
+        event.args.json.len() + event.args.attachments.iter().map(Vec::len).sum::<usize>()
+    }
+}
+
+impl Conversation {
+    fn push(&mut self, work: Work) {
+        self.bytes += work.bytes();
+        self.waiting.push_back(work);
+    }
+
+    fn pop(&mut self) -> Option<Work> {
+        let work = self.waiting.pop_front()?;
+        self.bytes -= work.bytes();
+        Some(work)
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING_EVENTS_MAX || self.bytes >= WAITING_BYTES_MAX
+    }
+}
+
+/// What makes the kit of one namespace the same on every shard.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) app: AppId,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) states: Arc<States>,
+    /// `None` where many names lead here, each a namespace of its own.
+    pub(crate) name: Option<Arc<str>>,
+}
+
+/// One namespace, or all that fit a pattern, on one shard.
+pub(crate) struct NamespaceKit {
+    pub(super) setup: Setup,
+    remote: Remote,
+    conversations: HashMap<SocketId, Conversation>,
+    /// What is known of clients that gave an auth payload or whose handshake is kept, and of all where names differ.
+    contexts: HashMap<SocketId, Arc<Context>>,
+    plain: Arc<Context>,
+    pub(super) owed: Acknowledgements,
+    pub(super) data: HashMap<SocketId, Value>,
+}
+
+impl NamespaceKit {
+    pub(crate) fn new(setup: Setup, remote: Remote) -> Self {
+        let plain = Context {
+            namespace: setup.name.clone().unwrap_or_default(),
+            states: Arc::clone(&setup.states),
+            ..Context::default()
+        };
+        Self {
+            setup,
+            remote,
+            conversations: HashMap::new(),
+            contexts: HashMap::new(),
+            plain: Arc::new(plain),
+            owed: Acknowledgements::default(),
+            data: HashMap::new(),
+        }
+    }
+
+    pub(super) fn context(&self, socket: SocketId) -> &Arc<Context> {
+        self.contexts.get(&socket).unwrap_or(&self.plain)
+    }
+
+    fn event(&self, cx: &Edge<'_, Self>, socket: SocketId, name: String) -> Event {
+        Event {
+            socket: Socket {
+                app: self.setup.app,
+                door: cx.door(),
+                id: socket,
+                instance: cx.instance(),
+                volatile: false,
+                timeout: None,
+            },
+            name,
+            args: Args::new(),
+            next: 0,
+            id: None,
+            context: Arc::clone(self.context(socket)),
+            reason: None,
+        }
+    }
+
+    /// Does something, or lets it wait behind what its client said before.
+    fn enqueue(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, work: Work) {
+        if let Some(conversation) = self.conversations.get_mut(&socket) {
+            conversation.push(work);
+            if conversation.is_full() {
+                cx.hold(socket);
+            }
+            return;
+        }
+        if let Some(running) = self.begin(cx, socket, work) {
+            let conversation = Conversation { running: Some(running), ..Conversation::default() };
+            self.conversations.insert(socket, conversation);
+            cx.busy(socket, true);
+        }
+    }
+
+    /// Begins something; gives its task where it waits.
+    fn begin(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, work: Work) -> Option<AbortHandle> {
+        let handlers = Arc::clone(&self.setup.handlers);
+        match work {
+            Work::Connect => {
+                let handler = handlers.connect.as_ref()?;
+                let event = self.event(cx, socket, "connect".to_owned());
+                self.run(cx, event, |event| handler(event))
+            }
+            Work::Disconnect(reason) => {
+                let handler = handlers.disconnect.as_ref()?;
+                let event = Event { reason: Some(reason), ..self.event(cx, socket, "disconnect".to_owned()) };
+                self.run(cx, event, |event| handler(event))
+            }
+            Work::Event(event) => match handlers.only(&event.name) {
+                Some(handler) => self.run(cx, event, |event| handler(event)),
+                None => {
+                    let all = handlers.of(&event.name);
+                    if all.is_empty() {
+                        return None;
+                    }
+                    self.run(cx, event, |event| one_after_another(all, event))
+                }
+            },
+        }
+    }
+
+    /// Polls a handler once. Where it waits it becomes a task, which says when it has ended.
+    fn run(
+        &mut self,
+        cx: &mut Edge<'_, Self>,
+        event: Event,
+        begin: impl FnOnce(Event) -> Handling,
+    ) -> Option<AbortHandle> {
+        let (socket, id, is_connect) = (event.socket, event.id, event.name == "connect");
+        let (handling, asked) = in_turn(self.setup.app, cx.shard(), cx.door(), || {
+            let mut handling = begin(event);
+            match handling.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+                Poll::Ready(outcome) => {
+                    report(socket, id, is_connect, outcome);
+                    None
+                }
+                Poll::Pending => Some(handling),
+            }
+        });
+        for command in asked {
+            self.execute(cx, command);
+        }
+        let handling = handling?;
+        let ending = Ending { remote: self.remote.clone(), socket };
+        let task = tokio::task::spawn_local(async move {
+            let _ending = ending;
+            report(socket, id, is_connect, handling.await);
+        });
+        Some(task.abort_handle())
+    }
+
+    /// A handler that waited has ended: what waits behind it follows.
+    pub(super) fn go_on(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
+        while let Some(conversation) = self.conversations.get_mut(&socket) {
+            let Some(work) = conversation.pop() else {
+                self.conversations.remove(&socket);
+                cx.busy(socket, false);
+                if !cx.is_connected(socket) {
+                    self.forget(socket);
+                }
+                break;
+            };
+            let running = self.begin(cx, socket, work);
+            let waits = running.is_some();
+            if let Some(conversation) = self.conversations.get_mut(&socket) {
+                conversation.running = running;
+            }
+            if waits {
+                break;
+            }
+        }
+        if self.conversations.get(&socket).is_none_or(|conversation| !conversation.is_full()) {
+            cx.release(socket);
+        }
+    }
+
+    fn forget(&mut self, socket: SocketId) {
+        self.contexts.remove(&socket);
+        self.data.remove(&socket);
+    }
+
+    pub(super) fn decided(
+        &mut self,
+        cx: &mut Edge<'_, Self>,
+        socket: SocketId,
+        decision: Result<(), Refusal>,
+    ) {
+        match decision {
+            Ok(()) => cx.admit(socket),
+            Err(refusal) => {
+                let data = refusal.data.map(|data| data.to_string());
+                cx.refuse_entry(socket, &refusal.message, data.as_deref());
+            }
+        }
+    }
+
+    /// The longest a handler may go on after its client has gone is over.
+    pub(super) fn give_up(&mut self, socket: SocketId) {
+        if let Some(running) = self.conversations.get_mut(&socket).and_then(|it| it.running.take()) {
+            // Its ending says so, as any other does.
+            running.abort();
+        }
+    }
+}
+
+/// Middlewares and handlers of one event: what the first refuses the others do not see.
+fn one_after_another(all: Vec<Erased>, event: Event) -> Handling {
+    Box::pin(async move {
+        for handler in all {
+            handler(event.clone()).await?;
+        }
+        Ok(())
+    })
+}
+
+/// Tells a client that its event was not handled, as the protocol has it.
+fn report(socket: Socket, id: Option<u64>, is_connect: bool, outcome: Result<(), Failure>) {
+    let (error, code, data) = match outcome {
+        Ok(()) => return,
+        Err(Failure::Rejected(rejection)) => (rejection.to_string(), "invalid_message", None),
+        Err(Failure::Refused(refusal)) => (refusal.message, "forbidden", refusal.data),
+        Err(Failure::Failed(error)) => {
+            tracing::warn!(%error, socket = socket.id(), "a handler failed");
+            ("Internal error".to_owned(), "internal", None)
+        }
+    };
+    if is_connect {
+        // Whoever was not welcomed as was meant would only seem to be there.
+        socket.disconnect();
+    } else if let Some(id) = id {
+        let mut answer = json!({ "ok": false, "error": error, "code": code });
+        if let Some(data) = data {
+            answer["data"] = data;
+        }
+        let args = Args { json: answer.to_string(), attachments: Vec::new() };
+        ask(socket.app, socket.id.shard(), socket.door, Command::Acknowledge(socket.id, id, args));
+    } else if code != "internal" {
+        // It has a JSON form, and its name is not reserved.
+        let _ = socket.emit("error", &json!({ "message": error, "code": code }));
+    }
+}
+
+/// The end of a handler that has waited, whatever way it comes.
+struct Ending {
+    remote: Remote,
+    socket: Socket,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let letter: Box<dyn Any + Send> = Box::new(Command::Done(self.socket.id));
+        self.remote.tell_kit(self.socket.id.shard(), self.socket.door, letter);
+    }
+}
+
+impl Kit for NamespaceKit {
+    type Place = PlainPlace;
+
+    fn connecting(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, auth: &str) {
+        let handshake = cx.handshake(socket);
+        if auth != "{}" || handshake.is_some() || self.setup.name.is_none() {
+            let context = Context {
+                namespace: cx.namespace(socket).unwrap_or_default(),
+                auth: if auth == "{}" { "".into() } else { auth.into() },
+                handshake,
+                states: Arc::clone(&self.setup.states),
+            };
+            self.contexts.insert(socket, Arc::new(context));
+        }
+        if self.setup.handlers.middlewares.is_empty() {
+            return cx.admit(socket);
+        }
+        let event = self.event(cx, socket, "connect".to_owned());
+        let (app, door, shard) = (self.setup.app, cx.door(), cx.shard());
+        let mut asking = one_after_another(self.setup.handlers.middlewares.clone(), event);
+        let (poll, asked) =
+            in_turn(app, shard, door, || asking.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())));
+        for command in asked {
+            self.execute(cx, command);
+        }
+        match poll {
+            Poll::Ready(outcome) => self.decided(cx, socket, decision(outcome)),
+            Poll::Pending => {
+                tokio::task::spawn_local(async move {
+                    let decision = decision(asking.await);
+                    ask(app, shard, door, Command::Decided(socket, decision));
+                });
+            }
+        }
+    }
+
+    fn connected(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
+        if self.setup.name.is_none() {
+            let everyone = self.key(&self.context(socket).namespace, None);
+            self.join(cx, socket, &everyone);
+        }
+        self.enqueue(cx, socket, Work::Connect);
+    }
+
+    fn received(&mut self, cx: &mut Edge<'_, Self>, from: SocketId, message: Message<'_>) {
+        match message {
+            Message::Event(SocketEvent { name, arguments, attachments, id }) => {
+                let event = Event {
+                    args: Args { json: arguments.to_owned(), attachments },
+                    id,
+                    ..self.event(cx, from, name.into_owned())
+                };
+                self.enqueue(cx, from, Work::Event(event));
+            }
+            Message::Acknowledged { id, arguments, attachments } => {
+                self.owed.came(from, id, Args { json: arguments.to_owned(), attachments });
+            }
+            Message::Request(_) | Message::Text(_) | Message::Binary(_) => {}
+        }
+    }
+
+    fn told(&mut self, cx: &mut Edge<'_, Self>, letter: Box<dyn Any + Send>) {
+        if let Ok(command) = letter.downcast::<Command>() {
+            self.execute(cx, *command);
+        }
+    }
+
+    fn disconnected(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, gone: Gone) {
+        self.owed.gone(socket);
+        if !cx.was_admitted(socket) {
+            return self.forget(socket);
+        }
+        self.enqueue(cx, socket, Work::Disconnect(DisconnectReason::of(gone)));
+        if !self.conversations.contains_key(&socket) {
+            return self.forget(socket);
+        }
+        let (app, door, shard) = (self.setup.app, cx.door(), cx.shard());
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(GRACE).await;
+            ask(app, shard, door, Command::GiveUp(socket));
+        });
+    }
+
+    fn place(&mut self, _: &str) -> PlainPlace {
+        PlainPlace
+    }
+}
+
+/// What the middlewares say, in words for the client.
+fn decision(outcome: Result<(), Failure>) -> Result<(), Refusal> {
+    outcome.map_err(|failure| match failure {
+        Failure::Refused(refusal) => refusal,
+        Failure::Rejected(rejection) => Refusal::new(rejection.to_string()),
+        Failure::Failed(error) => {
+            tracing::warn!(%error, "a middleware failed");
+            Refusal::new("Internal error")
+        }
+    })
+}

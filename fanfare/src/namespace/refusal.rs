@@ -1,0 +1,45 @@
+//! What a client is told that is not let in.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// Why a middleware does not let a client into its namespace, or an event to its handler. The client gets it as the
+/// `connect_error` of its namespace: a message, and whatever data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub(crate) message: String,
+    pub(crate) data: Option<Value>,
+}
+
+impl Refusal {
+    /// A refusal with these words.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), data: None }
+    }
+
+    /// The same, with data for the client's program. Data that has no JSON form is left out.
+    #[must_use]
+    pub fn with_data(self, data: &impl Serialize) -> Self {
+        Self { data: serde_json::to_value(data).ok(), ..self }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<&str> for Refusal {
+    fn from(message: &str) -> Self {
+        Self::new(message)
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self::new(message)
+    }
+}
