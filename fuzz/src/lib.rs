@@ -6,11 +6,13 @@ mod driver;
 mod handshake;
 mod input;
 mod native;
+mod socketio;
 mod websocket;
 
 pub use driver::{Failure, Mutator, corpus, run_one};
 pub use handshake::handshake;
 pub use native::{native, shard};
+pub use socketio::{engineio, message_pack, socketio};
 pub use websocket::{frames, messages};
 
 /// A target's name and function.
@@ -23,4 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("messages", messages),
     ("native", native),
     ("shard", shard),
+    ("engineio", engineio),
+    ("socketio", socketio),
+    ("message_pack", message_pack),
 ];

@@ -55,6 +55,9 @@ pub enum Malformed {
     /// A MessagePack packet that holds more binary values than are read.
     #[error("a packet holds at most {MESSAGE_PACK_ATTACHMENTS_MAX} binary values")]
     TooManyAttachments,
+    /// A MessagePack packet with an object that would be taken for one of our placeholders.
+    #[error("an object with a \"_placeholder\" that is true is kept for packets in text")]
+    OwnPlaceholder,
     /// A member of a MessagePack packet is missing or of the wrong kind.
     #[error("the packet's {0:?} is missing or of the wrong kind")]
     Member(&'static str),

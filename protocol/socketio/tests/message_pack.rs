@@ -342,6 +342,18 @@ fn depth_and_attachments_have_their_limits() {
 }
 
 #[test]
+fn what_would_be_taken_for_a_placeholder_is_refused() {
+    let object = |placeholder: &str| data(&format!("82ac5f706c616365686f6c646572{placeholder}a36e756d00"));
+    assert_eq!(object("c3"), Err(Malformed::OwnPlaceholder));
+    assert_eq!(data("9181ac5f706c616365686f6c646572c3"), Err(Malformed::OwnPlaceholder));
+    for (other, json) in [("c2", "false"), ("01", "1"), ("a474727565", "\"true\""), ("91c3", "[true]")] {
+        assert_eq!(object(other), Ok(format!(r#"[{{"_placeholder":{json},"num":0}}]"#)));
+    }
+    assert_eq!(object("d40000").as_deref(), Ok(r#"[{"num":0}]"#));
+    assert_eq!(data("81a16ec3").as_deref(), Ok(r#"[{"n":true}]"#));
+}
+
+#[test]
 fn numbers_and_lengths_take_the_least_room() {
     for (json, hex) in [
         ("0", "00"),
@@ -431,6 +443,11 @@ fn placeholders_are_written_as_what_they_stand_for() {
         (r#"{"num":0,"_placeholder":true}"#, "c40101"),
         (r#"{"num":0,"x":[{},[{"_placeholder":true,"num":1}]],"_placeholder":true}"#, "c40101"),
         (r#"[{"a":[]},{"_placeholder":true,"num":1},{"b":[1]}]"#, "93 81a16190 c40102 81a16291 01"),
+        // An attachment is written once.
+        (
+            r#"[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#,
+            "93c40101c0c40102",
+        ),
         // One that names none is an object like any other.
         (r#"{"_placeholder":true,"num":2}"#, "82ac5f706c616365686f6c646572c3a36e756d02"),
         (r#"{"_placeholder":true,"a":[1]}"#, "82ac5f706c616365686f6c646572c3a1619101"),

@@ -156,8 +156,11 @@ impl<'a> Reader<'a> {
             let key = self.key()?;
             self.string(&key);
             self.json.push(':');
+            let value = self.json.len();
             if self.value(depth + 1)? == Found::Nothing {
                 self.json.truncate(start);
+            } else if key == "_placeholder" && self.json.get(value..) == Some("true") {
+                return Err(Malformed::OwnPlaceholder);
             }
         }
         self.json.push('}');

@@ -39,7 +39,8 @@ pub struct Owned {
 ///
 /// # Errors
 /// [`Malformed`] where the reference refuses it too, where it nests deeper than 64 levels, where an event has no name or a
-/// reserved one (the reference checks that in texts only), and where an id is negative.
+/// reserved one (the reference checks that in texts only), where an id is negative, and where an object looks like one of our
+/// placeholders. So each attachment has one placeholder, in their order.
 pub fn read(bytes: &[u8]) -> Result<Owned, Malformed> {
     let mut reader = Reader::new(bytes);
     let members = reader.map()?;

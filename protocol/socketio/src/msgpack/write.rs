@@ -6,7 +6,8 @@ use crate::packet::Kind;
 use crate::scan::{Scanner, unescape};
 
 /// Appends a packet as one binary message. `data` is a JSON text, `""` where there is nothing; its placeholders are written as
-/// the attachments that they name, and one that names none as the object that it is.
+/// the attachments that they name, and one that names none as the object that it is. Where an attachment is named again it is
+/// nil, so that a peer that can write placeholders cannot make us send its bytes ten thousand times.
 pub fn write(
     out: &mut Vec<u8>,
     kind: Kind,
@@ -45,6 +46,7 @@ pub fn write(
 fn json(out: &mut Vec<u8>, data: &str, attachments: &[&[u8]]) -> Result<(), Malformed> {
     let mut parts = outline(data, attachments.len())?.into_iter();
     let mut scanner = Scanner::new(data);
+    let mut left: Vec<Option<&[u8]>> = attachments.iter().copied().map(Some).collect();
     loop {
         scanner.space();
         let Some(byte) = scanner.peek() else { return Ok(()) };
@@ -53,9 +55,13 @@ fn json(out: &mut Vec<u8>, data: &str, attachments: &[&[u8]]) -> Result<(), Malf
             b'[' | b'{' => match parts.next() {
                 Some(Part::Attachment(index)) => {
                     scanner.value(0)?;
-                    let bytes = attachments.get(index).copied().unwrap_or_default();
-                    sized(out, &BINARY, bytes.len());
-                    out.extend_from_slice(bytes);
+                    match left.get_mut(index).and_then(Option::take) {
+                        Some(bytes) => {
+                            sized(out, &BINARY, bytes.len());
+                            out.extend_from_slice(bytes);
+                        }
+                        None => out.push(NIL),
+                    }
                 }
                 Some(Part::Values(values) | Part::Missing(values, _)) => {
                     scanner.take(byte);
