@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fanfare_engineio::{RequestError, Transport, asked};
-use fanfare_hub::{Arrival, DoorId, EngineArrival, EngineId, Handshake};
+use fanfare_hub::{Arrival, DoorId, EngineArrival, EngineId, Gone, Handshake};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http_body_util::{BodyExt, Full};
@@ -85,17 +85,18 @@ impl Drop for Posted<'_> {
     }
 }
 
-/// Tells the session's shard where a poll's client has gone before its answer.
+/// Tells the session's shard where a client gives up a request, or asks amiss.
 struct Abort<'a> {
     front: &'a Front,
     id: Option<EngineId>,
+    gone: Gone,
 }
 
 impl Drop for Abort<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id.take() {
             let (answer, _) = oneshot::channel();
-            let errand = Errand { ask: Ask::Abort(id), answer };
+            let errand = Errand { ask: Ask::End(id, self.gone), answer };
             self.front.mailboxes.put(id.shard(), Mail::Errand(Box::new(errand)));
         }
     }
@@ -220,7 +221,7 @@ impl Front {
     }
 
     async fn poll(&self, visit: &Visit, request: &Request<Incoming>, id: EngineId) -> Answer {
-        let mut abort = Abort { front: self, id: Some(id) };
+        let mut abort = Abort { front: self, id: Some(id), gone: Gone::Lost };
         let polled_or_gone = tokio::select! {
             polled = self.ask(&id, Ask::Poll(id)) => Some(polled),
             () = visit.watch.ended() => None,
@@ -238,8 +239,15 @@ impl Front {
     }
 
     async fn post(&self, visit: &Visit, request: Request<Incoming>, door: usize, id: EngineId) -> Answer {
-        if let Err(error) = self.ask(&id, Ask::Exists(id)).await {
+        if let Err(error) = self.ask(&id, Ask::BeginPost(id)).await {
             return refuse_engine(error, false);
+        }
+        let mut abort = Abort { front: self, id: Some(id), gone: Gone::Lost };
+        let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        if kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/octet-stream")) {
+            // The third version of the protocol had bodies of bytes.
+            abort.gone = Gone::Misbehaved;
+            return closing(StatusCode::BAD_REQUEST, "");
         }
         let limit_bytes = self.doors[door].engine.unwrap_or_default();
         let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
@@ -247,13 +255,22 @@ impl Front {
             .and_then(|length| length.parse::<usize>().ok())
             .is_some_and(|length| length > limit_bytes)
         {
+            abort.id = None;
+            self.end_post(&id).await;
             return closing(StatusCode::PAYLOAD_TOO_LARGE, "");
         }
         let mut posted = Posted { posting: &self.posting, bytes: 0 };
         let body = match read_body(request.into_body(), limit_bytes, &mut posted).await {
             Ok(body) => body,
-            Err(status) => return closing(status, ""),
+            Err(status) => {
+                if status == StatusCode::PAYLOAD_TOO_LARGE {
+                    abort.id = None;
+                    self.end_post(&id).await;
+                }
+                return closing(status, "");
+            }
         };
+        abort.id = None;
         visit.release_place();
         match self.ask(&id, Ask::Post(id, body)).await {
             Ok(_) => {
@@ -264,6 +281,11 @@ impl Front {
             }
             Err(error) => refuse_engine(error, false),
         }
+    }
+
+    /// A body was too large: it counts for nothing, and the session goes on.
+    async fn end_post(&self, id: &EngineId) {
+        let _ = self.ask(id, Ask::DropPost(*id)).await;
     }
 
     fn kept_handshake(&self, visit: &Visit, request: &Request<Incoming>) -> Option<Arc<Handshake>> {

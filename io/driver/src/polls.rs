@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fanfare_hub::{Arrival, DoorId, EngineAnswer, EngineId, RequestError, Shard, SocketId};
+use fanfare_hub::{Arrival, DoorId, EngineAnswer, EngineId, Gone, RequestError, Shard, SocketId};
 use tokio::sync::oneshot;
 
 use crate::admission::Admitted;
@@ -23,12 +23,16 @@ pub(crate) enum Ask {
     Open(DoorId, Box<Arrival>, Admitted),
     /// Is there a session of this id?
     Exists(EngineId),
+    /// A body from it begins to come; one at a time may.
+    BeginPost(EngineId),
     /// What waits for it.
     Poll(EngineId),
     /// Packets from it.
     Post(EngineId, String),
-    /// Its client has given up the poll that waits.
-    Abort(EngineId),
+    /// The body under way counts for nothing.
+    DropPost(EngineId),
+    /// Its client has given up a request, or asked amiss.
+    End(EngineId, Gone),
 }
 
 /// The requests of one session that wait.
@@ -36,6 +40,8 @@ pub(crate) enum Ask {
 struct Waiting {
     poll: Option<oneshot::Sender<Answer>>,
     post: Option<oneshot::Sender<Answer>>,
+    /// A body is under way.
+    posts: bool,
     /// Counts until the session ends, or has a WebSocket which counts itself.
     _admitted: Option<Admitted>,
 }
@@ -57,7 +63,7 @@ impl Polls {
             Ask::Open(door, arrival, admitted) => {
                 let socket = shard.accept(door, &arrival);
                 let polled = shard.poll(socket);
-                let waiting = Waiting { poll: None, post: None, _admitted: Some(admitted) };
+                let waiting = Waiting { _admitted: Some(admitted), ..Waiting::default() };
                 let waiting = self.0.entry(socket).insert_entry(waiting);
                 match polled {
                     Ok(()) => {
@@ -75,6 +81,16 @@ impl Polls {
                 }
                 Err(refused) => Err(refused),
             },
+            Ask::BeginPost(id) => find(shard, &id).and_then(|socket| {
+                if !shard.polls(socket) {
+                    return Err(RequestError::BadRequest);
+                }
+                if std::mem::replace(&mut self.0.entry(socket).or_default().posts, true) {
+                    shard.end_session(socket, Gone::Misbehaved);
+                    return Err(RequestError::BadRequest);
+                }
+                Ok(Vec::new())
+            }),
             Ask::Post(id, body) => {
                 match find(shard, &id).and_then(|socket| shard.post(socket, body).map(|()| socket)) {
                     Ok(socket) => {
@@ -84,9 +100,15 @@ impl Polls {
                     Err(refused) => Err(refused),
                 }
             }
-            Ask::Abort(id) => {
-                if let Some(socket) = shard.engine(&id).filter(|socket| shard.polls(*socket)) {
-                    shard.poll_aborted(socket);
+            Ask::DropPost(id) => find(shard, &id).map(|socket| {
+                if let Some(waiting) = self.0.get_mut(&socket) {
+                    waiting.posts = false;
+                }
+                Vec::new()
+            }),
+            Ask::End(id, gone) => {
+                if let Some(socket) = shard.engine(&id) {
+                    shard.end_session(socket, gone);
                 }
                 return;
             }
@@ -99,7 +121,10 @@ impl Polls {
         let Some(waiting) = self.0.get_mut(&socket) else { return };
         let (asked, body) = match answer {
             EngineAnswer::Polled(body) => (waiting.poll.take(), body),
-            EngineAnswer::Posted => (waiting.post.take(), Vec::new()),
+            EngineAnswer::Posted => {
+                waiting.posts = false;
+                (waiting.post.take(), Vec::new())
+            }
             EngineAnswer::Upgraded => {
                 self.0.remove(&socket);
                 return;

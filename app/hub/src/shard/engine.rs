@@ -40,10 +40,12 @@ impl Shard {
         polled
     }
 
-    /// The client has given up its poll: the session is over.
-    pub fn poll_aborted(&mut self, socket: SocketId) {
-        self.core.end_engine(socket, Gone::Lost, false);
-        self.settle();
+    /// The client has given up a request of a session that polls, or asked amiss: the session is over.
+    pub fn end_session(&mut self, socket: SocketId, gone: Gone) {
+        if self.polls(socket) {
+            self.core.end_engine(socket, gone, false);
+            self.settle();
+        }
     }
 
     /// A body has been posted to a session. Its answer comes from [`next_answer`](Self::next_answer).
@@ -189,7 +191,11 @@ impl Shard {
                 self.kits[door].received(&mut self.core, carrier, Message::Binary(payload));
             }
             Came::Packet(packet) => self.packet(carrier, packet),
-            Came::Close => self.core.end_engine(carrier, Gone::ClosedByPeer(None), false),
+            // Over a WebSocket it is not how one closes, and the reference does not take it for that.
+            Came::Close if self.polls(carrier) => {
+                self.core.end_engine(carrier, Gone::ClosedByPeer(None), false);
+            }
+            Came::Close => {}
             Came::Misbehaved(_) => self.core.end_engine(carrier, Gone::Misbehaved, false),
         }
         self.core.account(carrier.slot);
