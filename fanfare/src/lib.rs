@@ -21,6 +21,7 @@ mod app;
 mod handler;
 mod namespace;
 mod server;
+mod service;
 mod websocket;
 
 pub use app::App;
@@ -31,6 +32,7 @@ pub use namespace::{
     NamespaceHandle, Operators, Refusal, Rejection, RemoteSocket, Reply, Socket, State,
 };
 pub use server::{Running, ServeError, Server};
+pub use service::{AppService, Client};
 pub use websocket::{Message, WebSocket};
 
 pub use fanfare_driver::EngineCookie;

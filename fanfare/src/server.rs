@@ -11,6 +11,7 @@ use fanfare_hub::Limits;
 
 use crate::app::App;
 use crate::namespace::{AppId, running, stopped};
+use crate::service::AppService;
 
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,7 +27,8 @@ type Signal = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A server that has not started yet.
 #[must_use = "a server does nothing before it is told to serve"]
 pub struct Server {
-    address: String,
+    /// `None` for one that only answers what another's HTTP server gives it.
+    address: Option<String>,
     shards: usize,
     limits: Limits,
     compression: bool,
@@ -74,8 +76,13 @@ impl Drop for Served {
 impl Server {
     /// A server for `address`, such as `0.0.0.0:8080`; port 0 is any free one.
     pub fn bind(address: impl Into<String>) -> Self {
+        Self { address: Some(address.into()), ..Self::embedded() }
+    }
+
+    /// A server that does not listen: for [`into_service`](Self::into_service), where it needs settings of its own.
+    pub fn embedded() -> Self {
         Self {
-            address: address.into(),
+            address: None,
             shards: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits::default(),
             compression: true,
@@ -154,9 +161,13 @@ impl Server {
     /// # Errors
     /// [`ServeError`], with what to do about it.
     pub fn start(self, app: App) -> Result<Running, ServeError> {
-        let mut addresses =
-            self.address.to_socket_addrs().map_err(|_| ServeError::Address(self.address.clone()))?;
-        let address = addresses.next().ok_or_else(|| ServeError::Address(self.address.clone()))?;
+        let address = match &self.address {
+            None => None,
+            Some(address) => {
+                let found = address.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+                Some(found.ok_or_else(|| ServeError::Address(address.clone()))?)
+            }
+        };
         let id = app.id();
         let server = fanfare_driver::Server::start(Options {
             address,
@@ -173,13 +184,26 @@ impl Server {
         running(id, server.remote());
         Ok(Running { server, _served: Served(id) })
     }
+
+    /// The app as a tower service, for a router of axum's or another server. Its shards start here.
+    ///
+    /// # Errors
+    /// [`ServeError`], where its threads could not be started.
+    pub fn into_service(self, app: App) -> Result<AppService, ServeError> {
+        let running = Self { address: None, ..self }.start(app)?;
+        Ok(AppService::new(running.server.service(), running))
+    }
 }
 
 impl Running {
-    /// Where it listens.
+    /// Where it listens; a server that does not has the unspecified address and no port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.server.address()
+        self.server.address().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.server.is_finished()
     }
 
     /// Begins to end gracefully: no new connections, everybody told within `within`.

@@ -23,7 +23,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<()> {
     // Whoever reads that we listen may tell us to end at once.
     let signals = runtime.block_on(async { Signals::new() })?;
     let server = Server::start(options(settings)?)?;
-    let address = server.address();
+    let address = server.address().context("it does not listen")?;
     tracing::info!(%address, shards = settings.shards, url = %url(address), "listening");
     if settings.port == 0 {
         // Whoever let us choose needs to be told, whatever is logged.
@@ -101,7 +101,7 @@ fn options(settings: &Settings) -> anyhow::Result<Options> {
             format!("host: {:?} is no address and no name that resolves to one", settings.host)
         })?;
     Ok(Options {
-        address,
+        address: Some(address),
         shards: u16::try_from(settings.shards).unwrap_or(u16::MAX),
         limits: limits(settings),
         doors: doors(settings),

@@ -12,13 +12,13 @@ use fanfare_hub::{Arrival, DoorId, EngineArrival, EngineId, Gone, Handshake};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
     ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL,
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE, VARY,
 };
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::sync::oneshot;
 
 use crate::answers::{Answer, closing, later, not_admitted, refuse_engine, text};
@@ -104,7 +104,11 @@ impl Drop for Abort<'_> {
 
 impl Front {
     /// Answers a request at a door that speaks Engine.IO.
-    pub(crate) async fn engine(&self, visit: &Visit, request: Request<Incoming>, door: usize) -> Answer {
+    pub(crate) async fn engine<B>(&self, visit: &Visit, request: Request<B>, door: usize) -> Answer
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Send,
+    {
         let allowed = self.allowed_origin(request.headers());
         let mut answer = if request.method() == Method::OPTIONS {
             preflight(request.headers())
@@ -126,7 +130,11 @@ impl Front {
         self.engine.origins.iter().any(allowed).then(|| origin.clone())
     }
 
-    async fn engine_request(&self, visit: &Visit, request: Request<Incoming>, door: usize) -> Answer {
+    async fn engine_request<B>(&self, visit: &Visit, request: Request<B>, door: usize) -> Answer
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Send,
+    {
         let is_upgrade = wants_upgrade(&request);
         let query = request.uri().query().unwrap_or_default().to_owned();
         let asked = match asked(request.method().as_str(), &query, is_upgrade) {
@@ -138,13 +146,17 @@ impl Front {
             Some(Ok(id)) => Some(id),
             None => None,
         };
-        visit.busy.set(visit.busy.get() + 1);
+        visit.busy.fetch_add(1, Ordering::Relaxed);
         let answer = match (asked.transport, id) {
             (Transport::WebSocket, None) => self.open_websocket(visit, request, door),
             (Transport::WebSocket, Some(id)) => self.probe(visit, request, door, id).await,
-            (Transport::Polling, None) => self.open_polling(visit, &request, door).await,
+            (Transport::Polling, None) => {
+                let (headers, uri) = (request.headers().clone(), request.uri().clone());
+                self.open_polling(visit, &headers, &uri, door).await
+            }
             (Transport::Polling, Some(id)) if request.method() == Method::GET => {
-                self.poll(visit, &request, id).await
+                let headers = request.headers().clone();
+                self.poll(visit, &headers, id).await
             }
             (Transport::Polling, Some(id)) if request.method() == Method::POST => {
                 self.post(visit, request, door, id).await
@@ -153,7 +165,7 @@ impl Front {
                 text(StatusCode::METHOD_NOT_ALLOWED, "A session is polled with GET and posted to with POST\n")
             }
         };
-        visit.busy.set(visit.busy.get() - 1);
+        visit.busy.fetch_sub(1, Ordering::Relaxed);
         answer
     }
 
@@ -166,14 +178,20 @@ impl Front {
         answered.await.unwrap_or(Err(RequestError::UnknownSession))
     }
 
-    fn open_websocket(&self, visit: &Visit, request: Request<Incoming>, door: usize) -> Answer {
+    fn open_websocket<B>(&self, visit: &Visit, request: Request<B>, door: usize) -> Answer {
         let secret = random_array();
-        let engine =
-            EngineArrival::Open { secret, polling: false, handshake: self.kept_handshake(visit, &request) };
+        let engine = EngineArrival::Open {
+            secret,
+            polling: false,
+            handshake: self.kept_handshake(visit, request.headers(), request.uri()),
+        };
         self.upgrade(visit, request, door, Target { shard: None, engine: Some(engine) })
     }
 
-    async fn probe(&self, visit: &Visit, request: Request<Incoming>, door: usize, id: EngineId) -> Answer {
+    async fn probe<B>(&self, visit: &Visit, request: Request<B>, door: usize, id: EngineId) -> Answer
+    where
+        B: Send,
+    {
         if let Err(error) = self.ask(&id, Ask::Exists(id)).await {
             return refuse_engine(error, true);
         }
@@ -181,7 +199,7 @@ impl Front {
         self.upgrade(visit, request, door, target)
     }
 
-    async fn open_polling(&self, visit: &Visit, request: &Request<Incoming>, door: usize) -> Answer {
+    async fn open_polling(&self, visit: &Visit, headers: &HeaderMap, uri: &Uri, door: usize) -> Answer {
         if !self.ready.load(Ordering::Acquire) {
             return later(StatusCode::SERVICE_UNAVAILABLE, "The server is going down\n");
         }
@@ -192,9 +210,9 @@ impl Front {
         let engine = EngineArrival::Open {
             secret: random_array(),
             polling: true,
-            handshake: self.kept_handshake(visit, request),
+            handshake: self.kept_handshake(visit, headers, uri),
         };
-        let arrival = Arrival { engine: Some(engine), ..arrival(request.uri().query(), None) };
+        let arrival = Arrival { engine: Some(engine), ..arrival(uri.query(), None) };
         let door = DoorId(u8::try_from(door).unwrap_or(u8::MAX));
         let (answer, answered) = oneshot::channel();
         let ask = Ask::Open(door, Box::new(arrival), admitted);
@@ -203,7 +221,7 @@ impl Front {
             Ok(body) => {
                 visit.release_place();
                 let cookie = self.cookie(&body);
-                let mut answer = polled(request.headers(), body);
+                let mut answer = polled(headers, body);
                 if let Some(cookie) = cookie {
                     answer.headers_mut().insert(SET_COOKIE, cookie);
                 }
@@ -220,11 +238,11 @@ impl Front {
         HeaderValue::try_from(format!("{}={sid}{}", cookie.name, cookie.attributes)).ok()
     }
 
-    async fn poll(&self, visit: &Visit, request: &Request<Incoming>, id: EngineId) -> Answer {
+    async fn poll(&self, visit: &Visit, headers: &HeaderMap, id: EngineId) -> Answer {
         let mut abort = Abort { front: self, id: Some(id), gone: Gone::Lost };
         let polled_or_gone = tokio::select! {
             polled = self.ask(&id, Ask::Poll(id)) => Some(polled),
-            () = visit.watch.ended() => None,
+            () = visit.gone() => None,
         };
         // A client that has gone has given its session up, and `abort` says so.
         let Some(answered) = polled_or_gone else { return closing(StatusCode::BAD_REQUEST, "") };
@@ -232,13 +250,17 @@ impl Front {
         match answered {
             Ok(body) => {
                 visit.release_place();
-                polled(request.headers(), body)
+                polled(headers, body)
             }
             Err(error) => refuse_engine(error, false),
         }
     }
 
-    async fn post(&self, visit: &Visit, request: Request<Incoming>, door: usize, id: EngineId) -> Answer {
+    async fn post<B>(&self, visit: &Visit, request: Request<B>, door: usize, id: EngineId) -> Answer
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Send,
+    {
         if let Err(error) = self.ask(&id, Ask::BeginPost(id)).await {
             return refuse_engine(error, false);
         }
@@ -288,15 +310,15 @@ impl Front {
         let _ = self.ask(id, Ask::DropPost(*id)).await;
     }
 
-    fn kept_handshake(&self, visit: &Visit, request: &Request<Incoming>) -> Option<Arc<Handshake>> {
+    fn kept_handshake(&self, visit: &Visit, headers: &HeaderMap, uri: &Uri) -> Option<Arc<Handshake>> {
         self.engine.handshakes.then(|| {
             let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
-            let headers = request.headers().iter().map(|(name, value)| (name.as_str().into(), text(value)));
+            let headers = headers.iter().map(|(name, value)| (name.as_str().into(), text(value)));
             Arc::new(Handshake {
                 headers: headers.collect(),
-                target: request.uri().path_and_query().map_or("/", |target| target.as_str()).into(),
+                target: uri.path_and_query().map_or("/", |target| target.as_str()).into(),
                 address: visit.peer.ip().to_canonical().to_string().into(),
-                secure: false,
+                secure: visit.secure,
                 issued_unix_ms: self.clock.now().unix_ms,
             })
         })
@@ -304,11 +326,12 @@ impl Front {
 }
 
 /// Reads a posted body within its limits, or gives the status that it is refused with.
-async fn read_body(
-    mut body: Incoming,
+async fn read_body<B: Body<Data = Bytes> + Send>(
+    body: B,
     limit_bytes: usize,
     posted: &mut Posted<'_>,
 ) -> Result<String, StatusCode> {
+    let mut body = std::pin::pin!(body);
     let mut bytes = Vec::new();
     while let Some(frame) =
         tokio::time::timeout(BODY_STALL, body.frame()).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)?

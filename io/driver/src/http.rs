@@ -1,31 +1,32 @@
 //! HTTP before the upgrade: doors by path, health, pages; everything else is refused before a session exists.
 
-use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use fanfare_hub::{Arrival, BATCH_INTERVAL_MS_MAX, DeflateParameters, DoorId, EngineArrival, ShardId};
 use fanfare_websocket::{Accepted, DeflateOptions, HandshakeOptions, HttpVersion, Refused, accept};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, UPGRADE};
 use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::upgrade::downcast;
+use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::admission::{Admission, Admitted, Arrived};
 use crate::answers::{Answer, closing, later, not_admitted, refuse, switching, text};
-use crate::core_loop::{Clock, Entrance, Newcomer};
+use crate::core_loop::{Clock, Newcomer, enter};
 use crate::engine::{EngineOptions, Posting};
-use crate::mailbox::{Mail, Mailboxes};
+use crate::mailbox::Mailboxes;
 use crate::stream::{SharedStream, Watch};
-use crate::transport::Socket;
+use crate::transport::{Socket, Stream};
 
 /// The one subprotocol that is confirmed to those who offer it.
 const SUBPROTOCOL: &str = "fanfare.v1";
@@ -80,22 +81,33 @@ pub(crate) struct Front {
 
 /// One HTTP connection, for those who answer its requests.
 pub(crate) struct Visit {
-    /// The shard that accepted it.
+    /// The shard that its sessions are to live on.
     pub(crate) shard: ShardId,
-    pub(crate) entrance: Rc<Entrance>,
     pub(crate) peer: SocketAddr,
+    /// It came over TLS.
+    pub(crate) secure: bool,
     pub(crate) arrived: Arc<Arrived>,
-    pub(crate) watch: Watch,
+    /// Looks whether the client has gone, where it is us who have the stream.
+    pub(crate) watch: Option<Watch>,
     /// Requests of Engine.IO sessions that wait for their answer.
-    pub(crate) busy: Cell<usize>,
+    pub(crate) busy: AtomicUsize,
     /// Its place among those that are not anybody's yet.
-    pub(crate) place: RefCell<Option<OwnedSemaphorePermit>>,
+    pub(crate) place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Visit {
     /// It belongs to a session, which is counted elsewhere.
     pub(crate) fn release_place(&self) {
-        self.place.take();
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Returns when the client has gone, if that can be seen.
+    pub(crate) async fn gone(&self) {
+        match &self.watch {
+            Some(watch) => watch.ended().await,
+            // Whoever has the stream drops the request.
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -108,11 +120,11 @@ pub(crate) struct Target {
 }
 
 /// Serves HTTP on one connection until it ends or is upgraded.
-pub(crate) async fn serve(front: Arc<Front>, stream: SharedStream, visit: Rc<Visit>) {
+pub(crate) async fn serve(front: Arc<Front>, stream: SharedStream, visit: Arc<Visit>) {
     let timeout = front.handshake_timeout;
-    let (asked, peer) = (Rc::clone(&visit), visit.peer);
+    let (asked, peer) = (Arc::clone(&visit), visit.peer);
     let answer = service_fn(move |request| {
-        let (front, visit) = (Arc::clone(&front), Rc::clone(&asked));
+        let (front, visit) = (Arc::clone(&front), Arc::clone(&asked));
         async move { Ok::<_, Infallible>(front.answer(&visit, request).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -128,7 +140,7 @@ pub(crate) async fn serve(front: Arc<Front>, stream: SharedStream, visit: Rc<Vis
         tokio::select! {
             ended = &mut connection => break Some(ended),
             // A poll waits as long as its session has nothing to say.
-            () = tokio::time::sleep(HTTP_LIFE) => if visit.busy.get() == 0 { break None },
+            () = tokio::time::sleep(HTTP_LIFE) => if visit.busy.load(Ordering::Relaxed) == 0 { break None },
         }
     };
     let ended = match ended {
@@ -148,7 +160,12 @@ pub(crate) async fn serve(front: Arc<Front>, stream: SharedStream, visit: Rc<Vis
 }
 
 impl Front {
-    async fn answer(&self, visit: &Visit, request: Request<Incoming>) -> Answer {
+    /// Answers a request, whatever server it came through.
+    pub(crate) async fn answer<B>(&self, visit: &Visit, request: Request<B>) -> Answer
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Send,
+    {
         let path = request.uri().path();
         let is_here = |door: &DoorPath| door.path.as_ref().is_some_and(|own| is_same(own, path));
         let door = self.doors.iter().position(is_here);
@@ -194,10 +211,10 @@ impl Front {
     }
 
     /// Agrees to an upgrade, and hands the socket over once it is one.
-    pub(crate) fn upgrade(
+    pub(crate) fn upgrade<B>(
         &self,
         visit: &Visit,
-        mut request: Request<Incoming>,
+        mut request: Request<B>,
         door: usize,
         target: Target,
     ) -> Answer {
@@ -215,24 +232,18 @@ impl Front {
         let arrival = Arrival { engine: target.engine, ..arrival(request.uri().query(), accepted.deflate) };
         let door = DoorId(u8::try_from(door).unwrap_or(u8::MAX));
         let upgrade = hyper::upgrade::on(&mut request);
-        let elsewhere = target.shard.filter(|shard| *shard != visit.shard);
-        let (entrance, mailboxes) = (Rc::clone(&visit.entrance), Arc::clone(&self.mailboxes));
-        tokio::task::spawn_local(async move {
+        let (shard, mailboxes) = (target.shard.unwrap_or(visit.shard), Arc::clone(&self.mailboxes));
+        tokio::spawn(async move {
             let Ok(upgraded) = upgrade.await else { return };
             match hand_over(upgraded, admitted, door, arrival) {
                 Err(error) => tracing::warn!(%error, "an upgraded socket could not be handed over"),
-                Ok(newcomer) => match elsewhere {
-                    None => entrance.enter(newcomer),
-                    Some(shard) => {
-                        mailboxes.put(shard, Mail::Newcomer(Box::new(newcomer)));
-                    }
-                },
+                Ok(newcomer) => enter(shard, newcomer, &mailboxes),
             }
         });
         switching(&accepted)
     }
 
-    fn handshake(&self, request: &Request<Incoming>) -> Result<Accepted, Refused> {
+    fn handshake<B>(&self, request: &Request<B>) -> Result<Accepted, Refused> {
         let headers: Vec<_> =
             request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let version = match request.version() {
@@ -264,21 +275,41 @@ fn trimmed(path: &str) -> &str {
 
 /// Takes the socket back from hyper, with what it had read already.
 fn hand_over(
-    upgraded: hyper::upgrade::Upgraded,
+    upgraded: Upgraded,
     admitted: Admitted,
     door: DoorId,
     arrival: Arrival,
 ) -> std::io::Result<Newcomer> {
-    let parts = upgraded
-        .downcast::<TokioIo<SharedStream>>()
-        .map_err(|_| std::io::Error::other("the upgraded stream is no TCP stream of this listener"))?;
-    let stream = mio::net::TcpStream::from_std(parts.io.into_inner().into_inner()?.into_std()?);
+    let (stream, early) = match upgraded.downcast::<TokioIo<SharedStream>>() {
+        Ok(parts) => (tcp(parts.io.into_inner().into_inner()?)?, parts.read_buf),
+        // Another's server, such as axum's: a plain stream of it is taken over as well.
+        Err(upgraded) => match downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => (tcp(parts.io.into_inner())?, parts.read_buf),
+            Err(upgraded) => (bridge(upgraded)?, Bytes::new()),
+        },
+    };
     let socket = Socket { stream, _admitted: admitted };
-    Ok(Newcomer { door, arrival, socket, early: parts.read_buf.to_vec() })
+    Ok(Newcomer { door, arrival, socket, early: early.to_vec() })
+}
+
+fn tcp(stream: TcpStream) -> std::io::Result<Stream> {
+    Ok(Stream::Tcp(mio::net::TcpStream::from_std(stream.into_std()?)))
+}
+
+/// A task that carries bytes between a transport of somebody else's and the shard; the pair's buffers bound what is under way.
+fn bridge(upgraded: Upgraded) -> std::io::Result<Stream> {
+    let (mut near, far) = tokio::net::UnixStream::pair()?;
+    tokio::spawn(async move {
+        let ended = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut near).await;
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a bridged connection ended");
+        }
+    });
+    Ok(Stream::Bridge(mio::net::UnixStream::from_std(far.into_std()?)))
 }
 
 /// Whatever looks like a handshake is answered as one, so that a broken one is told what is wrong with it.
-pub(crate) fn wants_upgrade(request: &Request<Incoming>) -> bool {
+pub(crate) fn wants_upgrade<B>(request: &Request<B>) -> bool {
     let upgrades = request.headers().get_all(UPGRADE).iter().filter_map(|value| value.to_str().ok());
     let to_websocket = upgrades
         .flat_map(|value| value.split(','))

@@ -1,11 +1,10 @@
 //! A server: its threads, from the first bind to the last byte.
 
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,6 +21,7 @@ use crate::listen::listeners;
 use crate::mailbox::{Mail, Mailboxes, Remote};
 use crate::polls::Polls;
 use crate::random::{instance, random_array};
+use crate::service::Service;
 use crate::stream::SharedStream;
 use crate::turn_away::turn_away;
 
@@ -44,8 +44,8 @@ pub struct DoorSpec {
 
 /// What a server is made of.
 pub struct Options {
-    /// Where to listen; port 0 is any free one.
-    pub address: SocketAddr,
+    /// Where to listen; port 0 is any free one. Without an address requests come through a [`Service`] only.
+    pub address: Option<SocketAddr>,
     /// Threads, each with its own loop.
     pub shards: u16,
     /// Limits of the hub; the memory budget is the whole server's.
@@ -97,7 +97,8 @@ pub enum Stopped {
 
 /// A running server. Dropping it stops it at once.
 pub struct Server {
-    address: SocketAddr,
+    address: Option<SocketAddr>,
+    front: Arc<Front>,
     mailboxes: Arc<Mailboxes>,
     ready: Arc<AtomicBool>,
     threads: Vec<JoinHandle<std::io::Result<()>>>,
@@ -111,8 +112,14 @@ impl Server {
     pub fn start(options: Options) -> Result<Self, StartError> {
         check_doors(&options.doors)?;
         let shards = options.shards.max(1);
-        let (listeners, address) =
-            listeners(options.address, shards).map_err(|error| StartError::of(options.address, error))?;
+        let (listeners, address) = match options.address {
+            None => ((0..shards).map(|_| None).collect(), None),
+            Some(address) => {
+                let (listeners, bound) =
+                    listeners(address, shards).map_err(|error| StartError::of(address, error))?;
+                (listeners.into_iter().map(Some).collect::<Vec<_>>(), Some(bound))
+            }
+        };
         let polls = (0..shards).map(|_| Poll::new()).collect::<Result<Vec<_>, _>>()?;
         let wakers =
             polls.iter().map(|poll| Waker::new(poll.registry(), WAKER)).collect::<Result<Vec<_>, _>>()?;
@@ -155,13 +162,19 @@ impl Server {
             let name = format!("shard-{shard}");
             threads.push(std::thread::Builder::new().name(name).spawn(move || thread.run(listener, poll))?);
         }
-        Ok(Self { address, mailboxes, ready, threads })
+        Ok(Self { address, front, mailboxes, ready, threads })
     }
 
-    /// Where it listens.
+    /// Where it listens, if it does.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// A way for requests that come through somebody else's HTTP server.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        Service::new(Arc::clone(&self.front), self.mailboxes.shards().count())
     }
 
     /// Begins to go down: not ready, no new connections, everybody told within `within`. [`Server::wait`] returns when it is
@@ -266,10 +279,10 @@ struct ShardThread {
 }
 
 impl ShardThread {
-    fn run(self, listener: TcpListener, poll: Poll) -> std::io::Result<()> {
+    fn run(self, listener: Option<TcpListener>, poll: Poll) -> std::io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let tasks = LocalSet::new();
-        let entrance = Rc::new(Entrance::default());
+        let entrance = Entrance::of_this_thread(self.setup.shard);
         let draining = Rc::new(Notify::new());
         let id = self.setup.shard;
         let mailboxes = Arc::clone(&self.mailboxes);
@@ -289,8 +302,10 @@ impl ShardThread {
         };
         let mut guard = StopAll(Some(mailboxes));
         let outcome = tasks.block_on(&runtime, async move {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            tokio::task::spawn_local(accept_all(listener, self.front, id, entrance, draining));
+            if let Some(listener) = listener {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                tokio::task::spawn_local(accept_all(listener, self.front, id, entrance, draining));
+            }
             core_loop.run(poll).await
         });
         if outcome.is_ok() {
@@ -369,15 +384,15 @@ async fn accept_all(
                 let stream = SharedStream::new(stream);
                 let visit = Visit {
                     shard,
-                    entrance: Rc::clone(&entrance),
                     peer,
+                    secure: false,
                     arrived,
-                    watch: stream.watch(),
-                    busy: Cell::new(0),
-                    place: RefCell::new(Some(place)),
+                    watch: Some(stream.watch()),
+                    busy: AtomicUsize::new(0),
+                    place: Mutex::new(Some(place)),
                 };
                 tokio::task::spawn_local(async move {
-                    serve(front, stream, Rc::new(visit)).await;
+                    serve(front, stream, Arc::new(visit)).await;
                     entrance.requests.set(entrance.requests.get() - 1);
                 });
             }

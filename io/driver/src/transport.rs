@@ -4,32 +4,74 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 use fanfare_hub::Transport;
-use mio::net::TcpStream;
+use mio::event::Source;
+use mio::net::{TcpStream, UnixStream};
+use mio::{Interest, Registry, Token};
 
 use crate::admission::Admitted;
+
+/// What carries a connection's bytes.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    /// One end of a pair whose other end a task has, which carries bytes to and from a transport of somebody else's.
+    Bridge(UnixStream),
+}
 
 /// An upgraded connection.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     /// Counts against the server's limits until it is dropped.
     pub(crate) _admitted: Admitted,
 }
 
 impl Transport for Socket {
+    #[inline]
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Bridge(stream) => stream.read(buffer),
+        }
     }
 
+    #[inline]
     fn transmit(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match slices {
-            [one] => self.stream.write(one),
-            many => self.stream.write_vectored(many),
+        match (&mut self.stream, slices) {
+            (Stream::Tcp(stream), [one]) => stream.write(one),
+            (Stream::Tcp(stream), many) => stream.write_vectored(many),
+            (Stream::Bridge(stream), many) => stream.write_vectored(many),
         }
     }
 
     fn end(&mut self) {
         // It fails where the peer has gone already, which is what it was to bring about.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = match &self.stream {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Bridge(stream) => stream.shutdown(Shutdown::Write),
+        };
+    }
+}
+
+impl Source for Stream {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.register(registry, token, interests),
+            Self::Bridge(stream) => stream.register(registry, token, interests),
+        }
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.reregister(registry, token, interests),
+            Self::Bridge(stream) => stream.reregister(registry, token, interests),
+        }
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.deregister(registry),
+            Self::Bridge(stream) => stream.deregister(registry),
+        }
     }
 }

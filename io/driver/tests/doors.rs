@@ -28,7 +28,7 @@ fn serve(paths: &[&str]) -> Result<Server, StartError> {
         make: Arc::new(|_| Door::new(DoorRules::default(), Silent)),
     };
     Server::start(Options {
-        address: ([127, 0, 0, 1], 0).into(),
+        address: Some(([127, 0, 0, 1], 0).into()),
         shards: 1,
         limits: Limits::default(),
         doors: paths.iter().map(door).collect(),
@@ -46,7 +46,7 @@ const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocke
 
 /// The status of the answer to a GET.
 fn status(server: &Server, path: &str, headers: &str) -> String {
-    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    let mut stream = TcpStream::connect(server.address().expect("it listens")).expect("a connection");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").expect("sent");
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).expect("an answer");
