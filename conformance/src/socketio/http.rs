@@ -1,10 +1,10 @@
 //! One HTTP/1.1 connection: requests exactly as given, and what came back.
 
+use std::io::{ErrorKind, Read};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use flate2::read::{GzDecoder, ZlibDecoder};
-use std::io::Read;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -96,6 +96,20 @@ impl Http {
     pub async fn answer_within(&mut self, limit: Duration) -> Outcome<Option<Answer>> {
         let answer = tokio::time::timeout(limit, self.read_answer()).await;
         answer.unwrap_or_else(|_| Err(format!("no answer within {} ms", limit.as_millis())))
+    }
+
+    /// An answer, or the end, has begun to arrive.
+    pub async fn is_answered(&mut self, limit: Duration) -> bool {
+        let arriving = async {
+            loop {
+                let _ = self.stream.readable().await;
+                match self.stream.try_read_buf(&mut self.early) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    _ => break,
+                }
+            }
+        };
+        tokio::time::timeout(limit, arriving).await.is_ok()
     }
 
     /// Sends a request and waits for its answer.

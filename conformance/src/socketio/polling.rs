@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -98,6 +99,14 @@ impl Polling {
         let answer = http.answer().await?;
         self.polls = Some(http);
         Ok(answer)
+    }
+
+    /// The answer to the poll that is under way has begun to arrive.
+    pub async fn is_answered(&mut self, limit: Duration) -> bool {
+        match &mut self.polls {
+            Some(http) => http.is_answered(limit).await,
+            None => false,
+        }
     }
 
     /// Gives up the poll that is under way.

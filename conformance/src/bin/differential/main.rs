@@ -1,0 +1,270 @@
+//! The same random sequences to two servers, which must answer and close alike:
+//! `differential [--seeds N] [--seed-from S] [--a URL] [--b URL] [--parallel N] [--show] [--changes]`.
+//!
+//! Without `--a` the reference is started, without `--b` the server in question (see `FANFARE_SOCKETIO_REFERENCE` and
+//! `FANFARE_SOCKETIO_SERVER`). A difference is tried again alone; what stays is printed with its seed and both transcripts.
+//! With `--changes` B is the reference with one deliberate fault after the other, and each must be noticed.
+#![allow(clippy::print_stdout, reason = "a command line tool: standard output is what it is for")]
+
+mod on_purpose;
+mod packets;
+mod player;
+mod sequence;
+mod transcript;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use fanfare_conformance::real::{Outcome, Saying, ensure};
+use fanfare_conformance::socketio::{CALM, Target, reference};
+
+use on_purpose::alike;
+use player::play;
+use sequence::Sequence;
+use transcript::Transcript;
+
+/// How often a difference is tried again.
+const AGAIN: usize = 3;
+
+/// One sequence in so many may differ once and not again, on a machine that does other things too.
+const UNSTEADY_ONE_IN: u64 = 500;
+
+/// No sequence takes longer, whatever a server does not say.
+const SEQUENCE_LIMIT: Duration = Duration::from_secs(60);
+
+/// So many are printed whole.
+const PRINTED: usize = 10;
+
+/// More differences that stay are not looked for: each may take its time.
+const ENOUGH: usize = 100;
+
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+struct Flags {
+    seeds: Option<u64>,
+    seed_from: u64,
+    a: Option<SocketAddr>,
+    b: Option<SocketAddr>,
+    parallel: usize,
+    show: bool,
+    changes: bool,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("differential: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+impl Flags {
+    fn read() -> Outcome<Self> {
+        let mut flags =
+            Self { seeds: None, seed_from: 1, a: None, b: None, parallel: 32, show: false, changes: false };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--show" => {
+                    flags.show = true;
+                    continue;
+                }
+                "--changes" => {
+                    flags.changes = true;
+                    continue;
+                }
+                _ => {}
+            }
+            let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
+            let number = || value.parse::<u64>().saying(&value);
+            match argument.as_str() {
+                "--seeds" => flags.seeds = Some(number()?),
+                "--seed-from" => flags.seed_from = number()?,
+                "--parallel" => flags.parallel = usize::try_from(number()?).unwrap_or(1).max(1),
+                "--a" => flags.a = Some(address(&value)?),
+                "--b" => flags.b = Some(address(&value)?),
+                other => return Err(format!("unknown flag {other}")),
+            }
+        }
+        Ok(flags)
+    }
+
+    /// A fault in a rule that a hundredth of the sequences touches is to be noticed every time.
+    fn seeds(&self) -> u64 {
+        self.seeds.unwrap_or(if self.changes { 2_000 } else { 400 })
+    }
+}
+
+fn address(url: &str) -> Outcome<SocketAddr> {
+    url.trim_start_matches("http://").trim_end_matches('/').parse().saying(url)
+}
+
+fn run() -> Outcome<bool> {
+    let flags = Flags::read()?;
+    // They live until the end of this function.
+    let mut targets = Vec::new();
+    let a = match flags.a {
+        Some(address) => address,
+        None => {
+            targets.push(Target::start_command(reference("echo.mjs").args(["--port", "0"]))?);
+            targets[0].address
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().saying("a runtime")?;
+    if flags.changes {
+        return runtime.block_on(notices_changes(a, &flags));
+    }
+    let b = match flags.b {
+        Some(address) => address,
+        None => {
+            let target = Target::start(CALM)?;
+            let address = target.address;
+            targets.push(target);
+            address
+        }
+    };
+    runtime.block_on(judge(a, b, &flags))
+}
+
+/// Compares all, tries what differs again, and tells.
+async fn judge(a: SocketAddr, b: SocketAddr, flags: &Flags) -> Outcome<bool> {
+    let began = Instant::now();
+    let differing = compare_all(a, b, flags).await?;
+    let mut steady = Vec::new();
+    for seed in &differing {
+        let sequence = Sequence::of(*seed);
+        if let Some((one, other)) = stays_different(a, b, &sequence).await? {
+            if steady.len() < PRINTED {
+                print_difference(&sequence, &one, &other);
+            }
+            steady.push(*seed);
+        }
+        if steady.len() > ENOUGH {
+            println!("… and so on: the rest was not tried again");
+            break;
+        }
+    }
+    let unsteady = if steady.len() > ENOUGH { 0 } else { differing.len() - steady.len() };
+    println!(
+        "{} sequences in {:.0} s; {} differ, {unsteady} of them once and not again",
+        flags.seeds(),
+        began.elapsed().as_secs_f64(),
+        differing.len(),
+    );
+    if !steady.is_empty() {
+        println!("seeds: {steady:?}");
+    }
+    let too_unsteady = unsteady as u64 > 2 + flags.seeds() / UNSTEADY_ONE_IN;
+    let failed = usize::from(!steady.is_empty()) + usize::from(too_unsteady);
+    println!("{} passed, {failed} failed", 2 - failed);
+    Ok(failed == 0)
+}
+
+/// Each deliberate fault of the reference makes a difference.
+async fn notices_changes(a: SocketAddr, flags: &Flags) -> Outcome<bool> {
+    let list = reference("changed.mjs").args(["--change", "list"]).output().saying("the list of changes")?;
+    ensure(list.status.success(), || "the list of changes can not be had".to_owned())?;
+    let (mut passed, mut failed) = (0, 0);
+    for change in String::from_utf8_lossy(&list.stdout).lines() {
+        let changed =
+            Target::start_command(reference("changed.mjs").args(["--change", change, "--port", "0"]))?;
+        let differing = compare_all(a, changed.address, flags).await?.len();
+        if differing > 0 {
+            passed += 1;
+            println!("ok {change}: noticed in {differing} of {} sequences", flags.seeds());
+        } else {
+            failed += 1;
+            println!("not ok {change}: not noticed in {} sequences", flags.seeds());
+        }
+    }
+    println!("{passed} passed, {failed} failed");
+    Ok(passed > 0 && failed == 0)
+}
+
+/// The seeds whose sequences were not answered alike.
+async fn compare_all(a: SocketAddr, b: SocketAddr, flags: &Flags) -> Outcome<Vec<u64>> {
+    let next = Arc::new(AtomicU64::new(flags.seed_from));
+    let end = flags.seed_from + flags.seeds();
+    let show = flags.show;
+    let workers: Vec<_> = (0..flags.parallel)
+        .map(|_| {
+            let next = Arc::clone(&next);
+            tokio::spawn(async move {
+                let mut differing = Vec::new();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return differing;
+                    }
+                    let sequence = Sequence::of(seed);
+                    match compare(a, b, &sequence).await {
+                        Ok((one, other)) => {
+                            if show {
+                                print_difference(&sequence, &one, &other);
+                            }
+                            if !alike(&one, &other) {
+                                differing.push(seed);
+                            }
+                        }
+                        // It is tried again alone.
+                        Err(_) => differing.push(seed),
+                    }
+                }
+            })
+        })
+        .collect();
+    let progress = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(PROGRESS_INTERVAL).await;
+            let done = next.load(Ordering::Relaxed).min(end);
+            println!("… seed {done} of {}", end - 1);
+            let _ = std::io::stdout().flush();
+        }
+    });
+    let mut differing = Vec::new();
+    for worker in workers {
+        differing.extend(worker.await.saying("a sequence")?);
+    }
+    progress.abort();
+    differing.sort_unstable();
+    Ok(differing)
+}
+
+async fn compare(a: SocketAddr, b: SocketAddr, sequence: &Sequence) -> Outcome<(Transcript, Transcript)> {
+    let both = async { tokio::join!(play(a, sequence), play(b, sequence)) };
+    let late = |_| format!("it does not end within {} s", SEQUENCE_LIMIT.as_secs());
+    tokio::time::timeout(SEQUENCE_LIMIT, both).await.map_err(late)
+}
+
+/// The transcripts, if they differ however often it is tried.
+async fn stays_different(
+    a: SocketAddr,
+    b: SocketAddr,
+    sequence: &Sequence,
+) -> Outcome<Option<(Transcript, Transcript)>> {
+    let mut last = None;
+    for _ in 0..AGAIN {
+        let (one, other) = compare(a, b, sequence).await?;
+        if alike(&one, &other) {
+            return Ok(None);
+        }
+        last = Some((one, other));
+    }
+    Ok(last)
+}
+
+fn print_difference(sequence: &Sequence, one: &Transcript, other: &Transcript) {
+    println!("seed {}: {:?}", sequence.seed, sequence.way);
+    for step in &sequence.steps {
+        let step = format!("{step:?}");
+        println!("    {}", step.chars().take(400).collect::<String>());
+    }
+    println!("  a\n{one}\n  b\n{other}");
+}
