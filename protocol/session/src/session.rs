@@ -215,6 +215,15 @@ impl Session {
         }
     }
 
+    /// Begins the closing handshake without a code, as Engine.IO servers do.
+    pub fn close_without_code(&mut self, now_ms: u64, transmit: &mut Vec<u8>) {
+        if self.state == State::Open {
+            write_frame(transmit, Opcode::Close, true, false, &[], None);
+            self.state = State::Closing;
+            self.asked_ms = now_ms;
+        }
+    }
+
     /// Whether nothing that arrived is unfinished: without further bytes there is nothing to receive.
     #[must_use]
     pub fn is_idle(&self) -> bool {

@@ -177,7 +177,6 @@ impl Core {
 
     /// Ends a session: at once, or with word to its client.
     pub(crate) fn end_engine(&mut self, socket: SocketId, gone: Gone, tell: bool) {
-        use fanfare_session::websocket::CloseCode;
         if gone == Gone::Misbehaved {
             self.counters.misbehaved += 1;
         }
@@ -192,8 +191,7 @@ impl Core {
                 connection.outbox.clear(&mut self.log);
             }
         } else {
-            let code = if gone == Gone::Misbehaved { CloseCode::PROTOCOL_ERROR } else { CloseCode::NORMAL };
-            self.with_session(socket.slot, |session, transmit| session.close(now_ms, code, "", transmit));
+            self.with_session(socket.slot, |session, transmit| session.close_without_code(now_ms, transmit));
         }
         self.depart(socket.slot, gone);
     }
