@@ -112,13 +112,11 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
 fn is(encoded: &str, plain: &str) -> bool {
     let mut rest = encoded.as_bytes();
     let decoded = std::iter::from_fn(|| {
-        let (byte, length) = match *rest {
-            [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                (hex(high) << 4 | hex(low), 3)
-            }
-            [b'+', ..] => (b' ', 1),
-            [byte, ..] => (byte, 1),
-            [] => return None,
+        let (byte, length) = match (escape(rest), rest) {
+            (Some(byte), _) => (byte, 3),
+            (None, [b'+', ..]) => (b' ', 1),
+            (None, [byte, ..]) => (*byte, 1),
+            (None, []) => return None,
         };
         rest = &rest[length..];
         Some(byte)
@@ -126,8 +124,11 @@ fn is(encoded: &str, plain: &str) -> bool {
     decoded.eq(plain.bytes())
 }
 
-fn hex(digit: u8) -> u8 {
-    char::from(digit).to_digit(16).map_or(0, |digit| digit as u8)
+/// The byte that `%XX` stands for, where the text begins with one.
+fn escape(text: &[u8]) -> Option<u8> {
+    let [b'%', high, low, ..] = *text else { return None };
+    let digit = |digit| char::from(digit).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 #[cfg(test)]
@@ -168,6 +169,7 @@ mod tests {
             ("GET", "EIO=4&transport=pollin%6g", false, Err(TransportUnknown)),
             ("GET", "EIO=4&transport=pollin%g6", false, Err(TransportUnknown)),
             ("GET", "EIO=4&transport=pollin%67", false, Ok(polling(None))),
+            ("GET", "EIO=4&transport=%7golling", false, Err(TransportUnknown)),
             ("GET", "EIO=4&transport=p%6Fllin%6f", false, Err(TransportUnknown)),
             ("GET", "EIO=4&transport=p%6Flling", false, Ok(polling(None))),
             ("GET", "EIO=4&transport=webtransport", false, Err(TransportUnknown)),

@@ -6,13 +6,14 @@ pub(crate) fn write_number(out: &mut String, number: f64) {
     if !number.is_finite() {
         out.push_str(match number {
             _ if number.is_nan() => "NaN",
-            _ if number > 0.0 => "Infinity",
-            _ => "-Infinity",
+            _ if number.is_sign_negative() => "-Infinity",
+            _ => "Infinity",
         });
         return;
     }
-    // Rust's digits are the shortest that give the number back, as ECMAScript's are. A zero has no sign.
-    let shortest = format!("{:e}", if number == 0.0 { 0.0 } else { number.abs() });
+    // Rust's digits are the shortest that give the number back, as ECMAScript's are; of two that are equally near it may take
+    // the other.
+    let shortest = format!("{:e}", number.abs());
     let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     let digits = mantissa.replace('.', "");
@@ -35,7 +36,7 @@ pub(crate) fn write_number(out: &mut String, number: f64) {
             let (first, fraction) = digits.split_at(1);
             out.push_str(first);
             push_fraction(out, fraction);
-            out.push_str(if exponent > 0 { "e+" } else { "e-" });
+            out.push_str(if exponent.is_negative() { "e-" } else { "e+" });
             out.push_str(&exponent.unsigned_abs().to_string());
         }
     }
