@@ -247,6 +247,8 @@ impl DisconnectReason {
             Gone::SentAway => "server namespace disconnect",
             Gone::HeartbeatTimeout => "ping timeout",
             Gone::Misbehaved => "parse error",
+            Gone::OutOfPlace => "forced server close",
+            Gone::Undecodable => "forced close",
             Gone::ClosedByServer(CloseCode::SERVICE_RESTART) => "server shutting down",
             Gone::ClosedByServer(CloseCode::PROTOCOL_ERROR | CloseCode::INVALID_PAYLOAD) => "parse error",
             Gone::ClosedByServer(_) => "forced close",

@@ -146,6 +146,10 @@ impl Front {
             Some(Ok(id)) => Some(id),
             None => None,
         };
+        if let Some(id) = id.filter(|_| asked.is_amiss) {
+            let known = self.ask(&id, Ask::Exists(id)).await;
+            return refuse_engine(known.err().unwrap_or(RequestError::BadRequest), is_upgrade);
+        }
         visit.busy.fetch_add(1, Ordering::Relaxed);
         let answer = match (asked.transport, id) {
             (Transport::WebSocket, None) => self.open_websocket(visit, request, door),

@@ -17,6 +17,8 @@ pub struct Asked<'a> {
     /// The session it belongs to, as it stands in the query; a new one where there is none. Ids are made of URL-safe
     /// characters, so one that is percent-encoded is not decoded and belongs to no session.
     pub sid: Option<&'a str>,
+    /// It cannot be what it asks for: [`RequestError::BadRequest`], once the session is known. One that is not known comes first.
+    pub is_amiss: bool,
 }
 
 /// A request that is refused.
@@ -97,9 +99,10 @@ pub fn asked<'a>(method: &str, query: &'a str, is_upgrade: bool) -> Result<Asked
         None if method != "GET" => Err(RequestError::BadHandshakeMethod),
         None if upgrades != is_upgrade => Err(RequestError::BadRequest),
         None if !supported => Err(RequestError::UnsupportedVersion),
-        Some(_) if upgrades != is_upgrade || !supported => Err(RequestError::BadRequest),
-        Some(_) if !matches!(method, "GET" | "POST") => Err(RequestError::BadRequest),
-        sid => Ok(Asked { transport, sid }),
+        sid => {
+            let fits = upgrades == is_upgrade && supported && matches!(method, "GET" | "POST");
+            Ok(Asked { transport, sid, is_amiss: sid.is_some() && !fits })
+        }
     }
 }
 
@@ -137,7 +140,7 @@ mod tests {
     use RequestError::*;
 
     fn polling(sid: Option<&str>) -> Asked<'_> {
-        Asked { transport: Transport::Polling, sid }
+        Asked { transport: Transport::Polling, sid, is_amiss: false }
     }
 
     /// What engine.io 6.6 answered, but for the last two, which it accepts and then closes.
@@ -154,7 +157,7 @@ mod tests {
                 "GET",
                 "EIO=4&transport=websocket",
                 true,
-                Ok(Asked { transport: Transport::WebSocket, sid: None }),
+                Ok(Asked { transport: Transport::WebSocket, sid: None, is_amiss: false }),
             ),
             ("GET", "", false, Err(TransportUnknown)),
             ("GET", "EIO=4", false, Err(TransportUnknown)),
@@ -192,17 +195,18 @@ mod tests {
 
     #[test]
     fn a_session_is_named_by_its_id() {
-        let websocket = Asked { transport: Transport::WebSocket, sid: Some("a-_Z9") };
+        let websocket = Asked { transport: Transport::WebSocket, sid: Some("a-_Z9"), is_amiss: false };
+        let amiss = |asked: Asked<'static>| Ok(Asked { is_amiss: true, ..asked });
         for (method, query, is_upgrade, answer) in [
             ("GET", "EIO=4&transport=polling&sid=a-_Z9", false, Ok(polling(Some("a-_Z9")))),
             ("POST", "EIO=4&transport=polling&sid=a-_Z9", false, Ok(polling(Some("a-_Z9")))),
             ("GET", "EIO=4&transport=websocket&sid=a-_Z9", true, Ok(websocket)),
             ("GET", "EIO=4&transport=polling&sid=old&sid=new", false, Ok(polling(Some("new")))),
             ("GET", "EIO=4&transport=polling&sid=%41", false, Ok(polling(Some("%41")))),
-            ("GET", "EIO=4&transport=websocket&sid=a-_Z9", false, Err(BadRequest)),
-            ("GET", "EIO=4&transport=polling&sid=a-_Z9", true, Err(BadRequest)),
-            ("GET", "EIO=3&transport=polling&sid=a-_Z9", false, Err(BadRequest)),
-            ("PUT", "EIO=4&transport=polling&sid=a-_Z9", false, Err(BadRequest)),
+            ("GET", "EIO=4&transport=websocket&sid=a-_Z9", false, amiss(websocket)),
+            ("GET", "EIO=4&transport=polling&sid=a-_Z9", true, amiss(polling(Some("a-_Z9")))),
+            ("GET", "EIO=3&transport=polling&sid=a-_Z9", false, amiss(polling(Some("a-_Z9")))),
+            ("PUT", "EIO=4&transport=polling&sid=a-_Z9", false, amiss(polling(Some("a-_Z9")))),
             ("GET", "EIO=4&sid=a-_Z9", false, Err(TransportUnknown)),
         ] {
             assert_eq!(asked(method, query, is_upgrade), answer, "{method} {query} {is_upgrade}");

@@ -64,8 +64,10 @@ pub enum Came<'a> {
     Packet(Packet<'a>),
     /// The client ends the session.
     Close,
-    /// The client broke the protocol, and how; the session is over.
+    /// The client broke Engine.IO, and how; the session is over.
     Misbehaved(String),
+    /// It sent what is no packet of Socket.IO; the session ends once what waits for it is sent.
+    Undecodable(String),
 }
 
 /// What a look at the clock found.
@@ -133,15 +135,15 @@ impl Engine {
     fn message<'a>(&mut self, text: &'a str) -> Came<'a> {
         match self.parser {
             Parser::None => return Came::Text(text),
-            Parser::MsgPack => return Came::Misbehaved("text where packets are msgpack".to_owned()),
+            Parser::MsgPack => return Came::Undecodable("text where packets are msgpack".to_owned()),
             Parser::Json => {}
         }
         if self.assembly.is_some() {
-            return Came::Misbehaved("text while attachments are owed".to_owned());
+            return Came::Undecodable("text while attachments are owed".to_owned());
         }
         let head = match socketio::read(text) {
             Ok(head) => head,
-            Err(malformed) => return Came::Misbehaved(malformed.to_string()),
+            Err(malformed) => return Came::Undecodable(malformed.to_string()),
         };
         if head.attachments > 0 {
             self.assembly = Some(Box::new(Assembly::new(text.to_owned(), head.attachments)));
@@ -169,20 +171,20 @@ impl Engine {
                         data: Cow::Owned(packet.data),
                         attachments: packet.attachments,
                     }),
-                    Err(malformed) => Came::Misbehaved(malformed.to_string()),
+                    Err(malformed) => Came::Undecodable(malformed.to_string()),
                 };
             }
             Parser::Json => {}
         }
         let Some(assembly) = &mut self.assembly else {
-            return Came::Misbehaved("binary data that no packet announced".to_owned());
+            return Came::Undecodable("binary data that no packet announced".to_owned());
         };
         if !assembly.push(payload.into_owned()) {
             return Came::Nothing;
         }
         let Some(assembly) = self.assembly.take() else { return Came::Nothing };
         let (text, attachments) = assembly.finish();
-        whole(&text, attachments).unwrap_or_else(|malformed| Came::Misbehaved(malformed.to_string()))
+        whole(&text, attachments).unwrap_or_else(|malformed| Came::Undecodable(malformed.to_string()))
     }
 
     /// Bytes held for a packet that is not whole.
@@ -246,14 +248,15 @@ mod tests {
     fn what_is_out_of_place_ends_the_session() {
         let says = |texts: &[&str]| {
             let mut engine = Engine::new(0, Parser::Json);
-            let last = texts.iter().map(|text| matches!(engine.text(text, 0), Came::Misbehaved(_))).last();
+            let is_wrong = |came| matches!(came, Came::Misbehaved(_) | Came::Undecodable(_));
+            let last = texts.iter().map(|text| is_wrong(engine.text(text, 0))).last();
             last == Some(true)
         };
         assert!(says(&["2"]) && says(&[""]) && says(&["9"]) && says(&["4abc"]));
         assert!(says(&[r#"451-["x",{"_placeholder":true,"num":0}]"#, r#"42["x"]"#]));
         assert!(!says(&["3"]) && !says(&["5"]) && !says(&["6"]) && !says(&["0"]));
         let mut engine = Engine::new(0, Parser::Json);
-        assert!(matches!(engine.binary(Payload::Borrowed(b"x")), Came::Misbehaved(_)));
+        assert!(matches!(engine.binary(Payload::Borrowed(b"x")), Came::Undecodable(_)));
     }
 
     #[test]

@@ -197,6 +197,7 @@ impl Shard {
             }
             Came::Close => {}
             Came::Misbehaved(_) => self.core.end_engine(carrier, Gone::Misbehaved, false),
+            Came::Undecodable(_) => self.core.end_engine(carrier, Gone::Undecodable, true),
         }
         self.core.account(carrier.slot);
     }
@@ -212,7 +213,7 @@ impl Shard {
             (Kind::Event | Kind::BinaryEvent, Some(member)) => self.event(carrier, member, packet),
             (Kind::Ack | Kind::BinaryAck, Some(member)) => self.acknowledged(member, packet),
             // A second CONNECT, a namespace that is not joined, and what only servers send.
-            _ => self.core.end_engine(carrier, Gone::Misbehaved, false),
+            _ => self.core.end_engine(carrier, Gone::OutOfPlace, true),
         }
     }
 
@@ -248,10 +249,10 @@ impl Shard {
         }
         let dialect = rules.dialect;
         let Ok(event) = socketio::event(&packet.data) else {
-            return self.core.end_engine(carrier, Gone::Misbehaved, false);
+            return self.core.end_engine(carrier, Gone::Undecodable, true);
         };
         if !is_admitted {
-            return self.core.end_engine(carrier, Gone::Misbehaved, false);
+            return self.core.end_engine(carrier, Gone::OutOfPlace, true);
         }
         if dialect == Dialect::Events {
             let event = SocketEvent {

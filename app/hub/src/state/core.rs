@@ -42,8 +42,12 @@ pub enum Gone {
     LeftNamespace,
     /// The server has sent it out of the namespace.
     SentAway,
-    /// The Engine.IO or Socket.IO client broke the protocol.
+    /// The client broke Engine.IO.
     Misbehaved,
+    /// It sent what is no packet of Socket.IO.
+    Undecodable,
+    /// It sent a packet of Socket.IO that was out of place, such as one for a namespace that it is not in.
+    OutOfPlace,
 }
 
 /// What a shard has counted; never reset.

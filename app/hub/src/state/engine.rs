@@ -177,7 +177,7 @@ impl Core {
 
     /// Ends a session: at once, or with word to its client.
     pub(crate) fn end_engine(&mut self, socket: SocketId, gone: Gone, tell: bool) {
-        if gone == Gone::Misbehaved {
+        if matches!(gone, Gone::Misbehaved | Gone::Undecodable | Gone::OutOfPlace) {
             self.counters.misbehaved += 1;
         }
         let now_ms = self.now.ms;
