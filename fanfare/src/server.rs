@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_driver::{EngineCookie, EngineOptions, Options, StartError, Stopped, Stopper};
+use fanfare_driver::{Allow, EngineCookie, EngineOptions, Options, StartError, Stopped, Stopper};
 use fanfare_hub::Limits;
 
 use crate::app::App;
@@ -120,6 +120,15 @@ impl Server {
     /// are none by default.
     pub fn origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.engine.origins = origins.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Decides by its first request whether a Socket.IO or Engine.IO client may open a session; one that may not gets 403.
+    pub fn allow_request(
+        mut self,
+        allow: impl Fn(&fanfare_hub::Handshake) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.engine.allow = Some(Allow(Arc::new(allow)));
         self
     }
 

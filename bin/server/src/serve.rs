@@ -135,7 +135,7 @@ fn engine(settings: &Settings) -> EngineOptions {
     EngineOptions {
         origins: origins(&settings.origins).into_iter().map(str::to_owned).collect(),
         cookie: Some(cookie).filter(|cookie| !cookie.name.is_empty()),
-        handshakes: false,
+        ..EngineOptions::default()
     }
 }
 

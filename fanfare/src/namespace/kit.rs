@@ -274,6 +274,7 @@ fn report(socket: Socket, id: Option<u64>, is_connect: bool, outcome: Result<(),
     let (error, code, data) = match outcome {
         Ok(()) => return,
         Err(Failure::Rejected(rejection)) => (rejection.to_string(), "invalid_message", None),
+        Err(Failure::Refused(refusal)) if refusal.message.is_empty() => return,
         Err(Failure::Refused(refusal)) => (refusal.message, "forbidden", refusal.data),
         Err(Failure::Failed(error)) => {
             tracing::warn!(%error, socket = socket.id(), "a handler failed");

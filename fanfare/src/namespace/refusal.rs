@@ -17,6 +17,12 @@ impl Refusal {
         Self { message: message.into(), data: None }
     }
 
+    /// A refusal of which the client is not told: whoever refuses has told it already, or does not want to.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self { message: String::new(), data: None }
+    }
+
     /// The same, with data for the client's program. Data that has no JSON form is left out.
     #[must_use]
     pub fn with_data(self, data: &impl Serialize) -> Self {

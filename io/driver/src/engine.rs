@@ -51,6 +51,18 @@ pub struct EngineOptions {
     pub cookie: Option<EngineCookie>,
     /// Keep what a client said at its handshake, for applications that ask.
     pub handshakes: bool,
+    /// Whether a session may be opened, by what its client says; all may where there is none.
+    pub allow: Option<Allow>,
+}
+
+/// Decides on the handshake of a session.
+#[derive(Clone)]
+pub struct Allow(pub Arc<dyn Fn(&Handshake) -> bool + Send + Sync>);
+
+impl std::fmt::Debug for Allow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Allow(…)")
+    }
 }
 
 /// Bytes of bodies that are being posted, of the whole server.
@@ -146,6 +158,11 @@ impl Front {
             Some(Ok(id)) => Some(id),
             None => None,
         };
+        let allow = self.engine.allow.as_ref().filter(|_| id.is_none());
+        if allow.is_some_and(|allow| !(allow.0)(&self.handshake_of(visit, request.headers(), request.uri())))
+        {
+            return refuse_engine(RequestError::Forbidden, is_upgrade);
+        }
         if let Some(id) = id.filter(|_| asked.is_amiss) {
             let known = self.ask(&id, Ask::Exists(id)).await;
             return refuse_engine(known.err().unwrap_or(RequestError::BadRequest), is_upgrade);
@@ -315,17 +332,19 @@ impl Front {
     }
 
     fn kept_handshake(&self, visit: &Visit, headers: &HeaderMap, uri: &Uri) -> Option<Arc<Handshake>> {
-        self.engine.handshakes.then(|| {
-            let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
-            let headers = headers.iter().map(|(name, value)| (name.as_str().into(), text(value)));
-            Arc::new(Handshake {
-                headers: headers.collect(),
-                target: uri.path_and_query().map_or("/", |target| target.as_str()).into(),
-                address: visit.peer.ip().to_canonical().to_string().into(),
-                secure: visit.secure,
-                issued_unix_ms: self.clock.now().unix_ms,
-            })
-        })
+        self.engine.handshakes.then(|| Arc::new(self.handshake_of(visit, headers, uri)))
+    }
+
+    fn handshake_of(&self, visit: &Visit, headers: &HeaderMap, uri: &Uri) -> Handshake {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
+        let headers = headers.iter().map(|(name, value)| (name.as_str().into(), text(value)));
+        Handshake {
+            headers: headers.collect(),
+            target: uri.path_and_query().map_or("/", |target| target.as_str()).into(),
+            address: visit.peer.ip().to_canonical().to_string().into(),
+            secure: visit.secure,
+            issued_unix_ms: self.clock.now().unix_ms,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod stream;
 mod transport;
 mod turn_away;
 
-pub use engine::{EngineCookie, EngineOptions};
+pub use engine::{Allow, EngineCookie, EngineOptions};
 pub use http::{Asset, Pages};
 pub use mailbox::Remote;
 pub use server::{DoorSpec, Options, Server, StartError, Stopped, Stopper};
