@@ -179,9 +179,11 @@ impl App {
         Self { max_payload_bytes: bytes, ..self }
     }
 
-    /// How Socket.IO packets are written: as JSON, or in msgpack for clients with `socket.io-msgpack-parser`.
+    /// How Socket.IO packets are written: as JSON, or in msgpack for clients with `socket.io-msgpack-parser`. It comes before
+    /// the namespaces.
     #[must_use]
-    pub fn parser(self, parser: Parser) -> Self {
+    pub fn parser(mut self, parser: Parser) -> Self {
+        self.id.is_msgpack = parser == Parser::MsgPack;
         Self { parser, ..self }
     }
 

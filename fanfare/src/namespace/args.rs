@@ -34,7 +34,7 @@ pub enum EmitError {
     /// The name belongs to the protocol itself.
     #[error("{0:?} is a reserved event name")]
     Reserved(String),
-    /// More buffers than a client would take.
+    /// More buffers than a client would take; msgpack has no such limit.
     #[error("an event carries at most {MAX} buffers, this one {0}", MAX = fanfare_hub::ATTACHMENTS_MAX)]
     TooManyBuffers(usize),
 }
@@ -57,10 +57,6 @@ impl<T: Serialize + ?Sized> IntoArgs for &T {
 
 impl IntoArgs for Args {
     fn into_args(self) -> Result<Args, EmitError> {
-        let buffers = self.attachments.len();
-        if buffers > fanfare_hub::ATTACHMENTS_MAX {
-            return Err(EmitError::TooManyBuffers(buffers));
-        }
         Ok(self)
     }
 }
@@ -103,11 +99,53 @@ impl Args {
         self
     }
 
+    /// One argument that is JSON already, with the buffers that its placeholders stand for.
+    ///
+    /// ```
+    /// use fanfare::Args;
+    ///
+    /// let heard = Args::new().binary(vec![1, 2]);
+    /// let answer = format!("{{\"answer\":{}}}", heard.as_json());
+    /// let answer = Args::from_json(answer, heard.buffers().to_vec()).unwrap();
+    /// assert_eq!(answer.len(), 1);
+    /// ```
+    ///
+    /// # Errors
+    /// Where it is no JSON.
+    pub fn from_json(text: String, buffers: Vec<Vec<u8>>) -> Result<Self, EmitError> {
+        serde_json::from_str::<serde::de::IgnoredAny>(&text)?;
+        Ok(Self { json: text, attachments: buffers })
+    }
+
     fn push(&mut self, text: &str) {
         if !self.json.is_empty() {
             self.json.push(',');
         }
         self.json.push_str(text);
+    }
+
+    /// Those from `index` on, with their buffers.
+    ///
+    /// ```
+    /// use fanfare::Args;
+    ///
+    /// let args = Args::new().binary(vec![1]).json("room").unwrap().binary(vec![2]);
+    /// assert_eq!(args.from(1), Args::new().json("room").unwrap().binary(vec![2]));
+    /// ```
+    #[must_use]
+    pub fn from(&self, index: usize) -> Self {
+        let texts = elements(&self.json);
+        let mut rest = Self::new();
+        for text in texts.get(index..).unwrap_or_default() {
+            match serde_json::from_str::<Value>(text) {
+                Ok(mut value) if !self.attachments.is_empty() && text.contains("_placeholder") => {
+                    renumber(&mut value, &self.attachments, &mut rest.attachments);
+                    rest.push(&value.to_string());
+                }
+                _ => rest.push(text),
+            }
+        }
+        rest
     }
 
     /// How many there are.
@@ -182,6 +220,24 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str, attachments: &[Vec<u8>]) -> 
     serde_json::from_value(value)
 }
 
+/// Takes the buffers of a value over into `taken`, where its placeholders name them from now on.
+fn renumber(value: &mut Value, attachments: &[Vec<u8>], taken: &mut Vec<Vec<u8>>) {
+    let is_placeholder = value.get("_placeholder").and_then(Value::as_bool) == Some(true);
+    let number = value.get("num").and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+    if let (true, Some(bytes)) = (is_placeholder, number.and_then(|number| attachments.get(number))) {
+        value["num"] = taken.len().into();
+        taken.push(bytes.clone());
+        return;
+    }
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(|value| renumber(value, attachments, taken)),
+        Value::Object(members) => {
+            members.values_mut().for_each(|value| renumber(value, attachments, taken));
+        }
+        _ => {}
+    }
+}
+
 fn fill(value: &mut Value, attachments: &[Vec<u8>]) {
     let is_placeholder = value.get("_placeholder").and_then(Value::as_bool) == Some(true);
     if is_placeholder
@@ -222,9 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_buffers_than_clients_take() {
-        let args = (0..11).fold(Args::new(), |args, number| args.binary(vec![number]));
-        assert!(matches!(args.into_args(), Err(EmitError::TooManyBuffers(11))));
+    fn what_is_one_argument_and_what_is_none() {
         assert_eq!(().into_args().expect("none").as_json(), "");
         assert_eq!("x".into_args().expect("a text").as_json(), "\"x\"");
     }

@@ -22,8 +22,6 @@ pub(crate) struct Selection {
     /// But for those in any of these.
     pub(crate) except_rooms: Vec<Box<str>>,
     pub(crate) except: Option<SocketId>,
-    /// Of the shard that carries it out only.
-    pub(crate) local: bool,
 }
 
 /// The namespace that is meant.

@@ -83,19 +83,15 @@ impl NamespaceKit {
         } else {
             Arc::clone(selection)
         };
-        if !selection.local {
-            let cost_bytes = match &errand {
-                Errand::Emit(packet) | Errand::EmitWithAck(packet, ..) => {
-                    packet.args.json.len() + packet.args.attachments.iter().map(Vec::len).sum::<usize>()
-                }
-                _ => 0,
-            };
-            for shard in
-                (0..cx.shards()).map(ShardId).filter(|shard| *shard != cx.shard()).collect::<Vec<_>>()
-            {
-                let command = Command::Carried(Arc::clone(&selection), errand.clone());
-                cx.tell_shard(shard, Box::new(command), cost_bytes);
+        let cost_bytes = match &errand {
+            Errand::Emit(packet) | Errand::EmitWithAck(packet, ..) => {
+                packet.args.json.len() + packet.args.attachments.iter().map(Vec::len).sum::<usize>()
             }
+            _ => 0,
+        };
+        for shard in (0..cx.shards()).map(ShardId).filter(|shard| *shard != cx.shard()).collect::<Vec<_>>() {
+            let command = Command::Carried(Arc::clone(&selection), errand.clone());
+            cx.tell_shard(shard, Box::new(command), cost_bytes);
         }
         self.carry_out(cx, &selection, errand);
     }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::args::{Args, Binary, EmitError, IntoArgs, placeholder, read};
 use super::command::{Command, ask};
+use super::operators::checked;
 use super::socket::Socket;
 
 /// Why a parameter cannot be had from an event. The client is told: in its acknowledgement where it wants one, in an event
@@ -140,7 +141,7 @@ impl Ack {
     /// # Errors
     /// Where the arguments cannot be sent.
     pub fn send(self, args: impl IntoArgs) -> Result<(), EmitError> {
-        let args = args.into_args()?;
+        let args = checked(self.socket.app, args)?;
         if let Some(id) = self.id {
             let command = Command::Acknowledge(self.socket.id, id, args);
             ask(self.socket.app, self.socket.id.shard(), self.socket.door, command);
@@ -191,11 +192,17 @@ impl HandshakeInfo {
         found.map(|(_, value)| &**value)
     }
 
-    /// A parameter of the query, as it stands there.
+    /// The parameters of the query, decoded, in their order.
     #[must_use]
-    pub fn query(&self, name: &str) -> Option<&str> {
-        let pairs = self.target.split_once('?')?.1.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.into_iter().find_map(|(key, value)| (key == name).then_some(value))
+    pub fn queries(&self) -> Vec<(String, String)> {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+    }
+
+    /// The last parameter of this name, decoded.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<String> {
+        self.queries().into_iter().rev().find_map(|(key, value)| (key == name).then_some(value))
     }
 }
 

@@ -12,32 +12,40 @@ use super::operators::Operators;
 
 /// Tells one app of this process from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct AppId(u32);
+pub(crate) struct AppId {
+    number: u32,
+    /// Its packets are msgpack, which any number of buffers fits in.
+    pub(crate) is_msgpack: bool,
+}
 
 /// The servers that run, by their app. It is looked at by whoever speaks from outside a turn only.
-static SERVERS: RwLock<Option<HashMap<AppId, Remote>>> = RwLock::new(None);
+static SERVERS: RwLock<Option<HashMap<u32, Remote>>> = RwLock::new(None);
 
 impl AppId {
     pub(crate) fn new() -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
-        Self(LAST.fetch_add(1, Ordering::Relaxed))
+        Self { number: LAST.fetch_add(1, Ordering::Relaxed), is_msgpack: false }
     }
 }
 
 /// The app is being served from now on.
 pub(crate) fn running(app: AppId, remote: Remote) {
-    SERVERS.write().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(app, remote);
+    SERVERS
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get_or_insert_default()
+        .insert(app.number, remote);
 }
 
 /// It is no more.
 pub(crate) fn stopped(app: AppId) {
     if let Some(servers) = SERVERS.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
-        servers.remove(&app);
+        servers.remove(&app.number);
     }
 }
 
 pub(crate) fn remote_of(app: AppId) -> Option<Remote> {
-    SERVERS.read().unwrap_or_else(PoisonError::into_inner).as_ref()?.get(&app).cloned()
+    SERVERS.read().unwrap_or_else(PoisonError::into_inner).as_ref()?.get(&app.number).cloned()
 }
 
 /// An app's namespaces, from anywhere: tasks, threads, other services of the program. What is asked before the app is served,

@@ -121,9 +121,8 @@ impl Operators {
         self
     }
 
-    /// Only those whose connection this shard has.
-    pub fn local(mut self) -> Self {
-        self.selection.local = true;
+    /// Only those whose connection this server has. An app is served by one server so far, so these are all.
+    pub fn local(self) -> Self {
         self
     }
 
@@ -138,7 +137,7 @@ impl Operators {
     /// # Errors
     /// Where the arguments cannot be sent.
     pub fn emit(self, name: &str, args: impl IntoArgs) -> Result<(), EmitError> {
-        let packet = packet(name, args, self.volatile)?;
+        let packet = packet(self.app, name, args, self.volatile)?;
         self.begin(Errand::Emit(packet));
         Ok(())
     }
@@ -149,7 +148,7 @@ impl Operators {
     /// [`AcksError`] with what came, where the time ran out or somebody has gone.
     pub async fn emit_with_ack(self, name: &str, args: impl IntoArgs) -> Result<Vec<Args>, AcksError> {
         let failed = |answers, expected| Err(AcksError { answers, expected });
-        let Ok(packet) = packet(name, args, self.volatile) else { return failed(Vec::new(), 0) };
+        let Ok(packet) = packet(self.app, name, args, self.volatile) else { return failed(Vec::new(), 0) };
         let shards = self.shards();
         let (send, mut receive) = mpsc::unbounded_channel();
         let deadline = tokio::time::Instant::now() + self.timeout;
@@ -201,8 +200,7 @@ impl Operators {
     }
 
     fn shards(&self) -> usize {
-        let all = remote_of(self.app).map_or(0, |remote| usize::from(remote.shards()));
-        if self.selection.local { all.min(1) } else { all }
+        remote_of(self.app).map_or(0, |remote| usize::from(remote.shards()))
     }
 
     fn begin(self, errand: Errand) {
@@ -211,11 +209,26 @@ impl Operators {
     }
 }
 
-pub(crate) fn packet(name: &str, args: impl IntoArgs, volatile: bool) -> Result<Packet, EmitError> {
+pub(crate) fn packet(
+    app: AppId,
+    name: &str,
+    args: impl IntoArgs,
+    volatile: bool,
+) -> Result<Packet, EmitError> {
     if fanfare_hub::is_reserved(name) {
         return Err(EmitError::Reserved(name.to_owned()));
     }
-    Ok(Packet { name: name.into(), args: args.into_args()?, volatile })
+    Ok(Packet { name: name.into(), args: checked(app, args)?, volatile })
+}
+
+/// Arguments that clients take.
+pub(crate) fn checked(app: AppId, args: impl IntoArgs) -> Result<Args, EmitError> {
+    let args = args.into_args()?;
+    let buffers = args.attachments.len();
+    if !app.is_msgpack && buffers > fanfare_hub::ATTACHMENTS_MAX {
+        return Err(EmitError::TooManyBuffers(buffers));
+    }
+    Ok(args)
 }
 
 /// The first argument of an acknowledgement, read.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use super::args::{EmitError, IntoArgs};
+use super::args::{Args, EmitError, IntoArgs};
 use super::command::{Command, Scope, Selection, ask};
 use super::handle::AppId;
 use super::operators::{AckError, Operators, first, packet};
@@ -43,7 +43,7 @@ impl Socket {
     /// # Errors
     /// Where the arguments cannot be sent.
     pub fn emit(&self, name: &str, args: impl IntoArgs) -> Result<(), EmitError> {
-        self.ask(Command::Emit(self.id, packet(name, args, self.volatile)?));
+        self.ask(Command::Emit(self.id, packet(self.app, name, args, self.volatile)?));
         Ok(())
     }
 
@@ -56,14 +56,22 @@ impl Socket {
         name: &str,
         args: impl IntoArgs,
     ) -> Result<T, AckError> {
-        let packet = packet(name, args, false)?;
+        first(&self.emit_with_ack_args(name, args).await?)
+    }
+
+    /// The same, with all arguments of the acknowledgement as they come.
+    ///
+    /// # Errors
+    /// [`AckError`] where it has gone or goes, or the time of [`timeout`](Self::timeout) runs out.
+    pub async fn emit_with_ack_args(&self, name: &str, args: impl IntoArgs) -> Result<Args, AckError> {
+        let packet = packet(self.app, name, args, false)?;
         let (send, receive) = oneshot::channel();
         self.ask(Command::EmitWithAck(self.id, packet, send));
         let args = match self.timeout {
             Some(timeout) => tokio::time::timeout(timeout, receive).await.map_err(|_| AckError::Timeout)?,
             None => receive.await,
         };
-        first(&args.map_err(|_| AckError::Disconnected)?)
+        args.map_err(|_| AckError::Disconnected)
     }
 
     /// The same socket, whose events are lost where its connection could not take them now.

@@ -12,6 +12,7 @@ use crate::ids::{EngineId, SocketId};
 
 /// Packets of Engine.IO that carry nothing.
 pub(crate) const CLOSE: &[u8] = b"1";
+const CLOSE_AFTER_OTHERS: &[u8] = b"\x1e1";
 const PING: &[u8] = b"2";
 pub(crate) const NOOP: &[u8] = b"6";
 
@@ -115,10 +116,16 @@ impl Core {
         };
         polling.waits = false;
         connection.blocked = true;
-        let body = take_body(&mut connection.outbox, &mut self.log);
+        let mut body = take_body(&mut connection.outbox, &mut self.log);
         let bytes = body.len();
+        let is_gone = connection.gone.is_some();
+        if is_gone && body.len() > CLOSE_AFTER_OTHERS.len() && body.ends_with(CLOSE_AFTER_OTHERS) {
+            // Clients hear of the end at once and of the packets before it a moment later: the end waits for the next poll.
+            body.truncate(body.len() - CLOSE_AFTER_OTHERS.len());
+            self.push_packet(socket.slot, CLOSE);
+        }
         self.answers.push_back((socket, EngineAnswer::Polled(body)));
-        if connection.gone.is_some() {
+        if is_gone {
             self.finish_if_done(socket.slot);
         }
         bytes

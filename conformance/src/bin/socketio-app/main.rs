@@ -9,9 +9,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use fanfare::{
-    Ack, AckError, App, Args, Auth, DisconnectReason, EmitError, EventName, Handle, HandshakeInfo, Heartbeat,
-    Json, Limits, Namespace, Parser, Refusal, Server, Socket, State,
+    Ack, App, Args, Auth, DisconnectReason, EventName, Handle, HandshakeInfo, Heartbeat, Json, Limits,
+    Namespace, Parser, Refusal, Server, Socket, State,
 };
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use how::{How, sorted};
@@ -27,6 +29,17 @@ impl Known {
     fn counts(&self) -> std::sync::MutexGuard<'_, HashMap<String, (u64, bool)>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a client said at its handshake.
+#[derive(Serialize)]
+struct Said<'a> {
+    auth: Box<RawValue>,
+    query: HashMap<String, String>,
+    header: Option<&'a str>,
+    address: &'a str,
+    secure: bool,
+    issued: u64,
 }
 
 async fn rooms_of(socket: Socket) -> Vec<String> {
@@ -49,17 +62,18 @@ fn serve(namespace: Namespace) -> Namespace {
         .on("echo", async |socket: Socket, args: Args| socket.emit("echo", args))
         .on("ask", async |args: Args, ack: Ack| ack.send(args))
         .on("silence", async |_: Ack| {})
-        .on("handshake", async |handshake: HandshakeInfo, auth: Auth<Value>, ack: Ack| {
-            let query = handshake.target.split_once('?').map_or("", |(_, query)| query);
-            let own: HashMap<&str, &str> = query
-                .split('&')
-                .filter_map(|pair| pair.split_once('='))
-                .filter(|(key, _)| !["EIO", "transport", "t", "sid", "b64"].contains(key))
-                .collect();
-            ack.send(&json!({
-                "auth": auth.0, "query": own, "header": handshake.header("x-test"),
-                "address": &*handshake.address, "secure": handshake.secure, "issued": handshake.issued_unix_ms,
-            }))
+        .on("handshake", async |handshake: HandshakeInfo, auth: Auth<Box<RawValue>>, ack: Ack| {
+            let is_own =
+                |(key, _): &(String, String)| !["EIO", "transport", "t", "sid", "b64"].contains(&&**key);
+            let own: HashMap<String, String> = handshake.queries().into_iter().filter(is_own).collect();
+            ack.send(&Said {
+                auth: auth.0,
+                query: own,
+                header: handshake.header("x-test"),
+                address: &handshake.address,
+                secure: handshake.secure,
+                issued: handshake.issued_unix_ms,
+            })
         })
         .on("join", async |socket: Socket, Json(room): Json<String>, ack: Ack| {
             socket.join(room);
@@ -76,12 +90,8 @@ fn serve(namespace: Namespace) -> Namespace {
 fn many(namespace: Namespace) -> Namespace {
     namespace
         .on("send", async |socket: Socket, Json(how): Json<How>, args: Args, ack: Ack| {
-            let rest = (2..args.len()).try_fold(Args::new(), |rest, index| match args.bytes(index) {
-                Some(bytes) => Ok(rest.binary(bytes.to_vec())),
-                None => args.get::<Value>(index).map_err(EmitError::Json).and_then(|value| rest.json(&value)),
-            })?;
             let name: String = args.get(1)?;
-            how.whom(socket).emit(&name, rest)?;
+            how.whom(socket).emit(&name, args.from(2))?;
             ack.send(&true)
         })
         .on(
@@ -104,11 +114,14 @@ fn many(namespace: Namespace) -> Namespace {
                 ack.send(&json!({ "answers": answers, "complete": complete }))
             },
         )
-        .on("question", async |socket: Socket, Json(ms): Json<u64>, Json(value): Json<Value>, ack: Ack| {
-            let asked: Result<Value, AckError> =
-                socket.timeout(Duration::from_millis(ms)).emit_with_ack("question", &value).await;
+        .on("question", async |socket: Socket, Json(ms): Json<u64>, args: Args, ack: Ack| {
+            let asked =
+                socket.timeout(Duration::from_millis(ms)).emit_with_ack_args("question", args.from(1)).await;
             match asked {
-                Ok(answer) => ack.send(&json!({ "answer": answer })),
+                Ok(answer) => {
+                    let text = format!("{{\"answer\":{}}}", answer.as_json());
+                    ack.send(Args::from_json(text, answer.buffers().to_vec())?)
+                }
                 Err(_) => ack.send(&json!({ "error": "timeout" })),
             }
         })
