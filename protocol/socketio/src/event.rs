@@ -34,7 +34,10 @@ pub fn event(data: &str) -> Result<Event<'_>, Malformed> {
         return Ok(Event { name: Cow::Borrowed(""), args: "" });
     }
     let mut scanner = Scanner::new(data);
-    let name = name(&mut scanner)?;
+    let name = match name(&mut scanner)? {
+        Name::Text(raw) => unescape(raw),
+        Name::Number(text) => numeric(text),
+    };
     scanner.space();
     scanner.take(b',');
     let rest = data.get(scanner.at()..).unwrap_or_default();
@@ -85,8 +88,11 @@ pub(crate) fn check_event(scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
 
 /// Takes the beginning of an event's array: its name, which may not be reserved.
 pub(crate) fn check_name(scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
-    let name = name(scanner)?;
-    reserved(&name).map_or(Ok(()), |name| Err(Malformed::ReservedName(name)))
+    let reserved = match name(scanner)? {
+        Name::Text(raw) => reserved(&unescape(raw)),
+        Name::Number(_) => None,
+    };
+    reserved.map_or(Ok(()), |name| Err(Malformed::ReservedName(name)))
 }
 
 /// JSON's space: less than ASCII's.
@@ -96,12 +102,18 @@ fn reserved(name: &str) -> Option<&'static str> {
     RESERVED.into_iter().find(|reserved| *reserved == name)
 }
 
-fn name<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, Malformed> {
+/// A name as it stands in the text.
+enum Name<'a> {
+    Text(&'a str),
+    Number(&'a str),
+}
+
+fn name<'a>(scanner: &mut Scanner<'a>) -> Result<Name<'a>, Malformed> {
     scanner.expect(b'[')?;
     scanner.space();
     match scanner.peek() {
-        Some(b'"') => scanner.string().map(unescape),
-        Some(b'-' | b'0'..=b'9') => scanner.number().map(numeric),
+        Some(b'"') => scanner.string().map(Name::Text),
+        Some(b'-' | b'0'..=b'9') => scanner.number().map(Name::Number),
         _ => Err(Malformed::NoName),
     }
 }

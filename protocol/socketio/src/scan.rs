@@ -192,7 +192,7 @@ impl Nest {
         if self.depth >= DEPTH_MAX {
             return Err(Malformed::TooDeep);
         }
-        self.kinds = self.kinds << 1 | u64::from(object);
+        self.kinds = (self.kinds << 1) + u64::from(object);
         self.depth += 1;
         Ok(())
     }

@@ -96,6 +96,10 @@ fn clients_send_more_than_is_needed() {
     assert_eq!(read(&bytes(event)).map(|packet| (packet.kind, packet.id)), Ok((Kind::Event, None)));
     let event = "84a47479706502 a46461746191a16d a26964cb4014000000000000 a36e7370a12f";
     assert_eq!(read(&bytes(event)).map(|packet| packet.id), Ok(Some(5)));
+    // Numbers in formats that have a sign and do not need it.
+    let leave = "83a474797065d001 a26964d1012c a36e7370a12f";
+    let packet = read(&bytes(leave)).expect("a packet");
+    assert_eq!((packet.kind, packet.id), (Kind::Disconnect, Some(300)));
     // Of a member that is there twice the last one counts.
     let event = "85a47479706502 a46461746191c400 a46461746191a16d a36e7370a178 a36e7370a12f";
     let packet = read(&bytes(event)).expect("a packet");

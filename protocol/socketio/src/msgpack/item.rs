@@ -89,7 +89,7 @@ impl<'a> Items<'a> {
     /// A number of 1, 2, 4 or 8 bytes, by the power of two.
     fn number(&mut self, power: u8) -> Result<u64, Malformed> {
         let bytes = self.take(1 << power)?;
-        Ok(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        Ok(bytes.iter().fold(0, |number, byte| (number << 8) + u64::from(*byte)))
     }
 
     /// What is there is lent; a length for more than that costs nothing.

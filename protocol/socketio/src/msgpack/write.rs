@@ -96,7 +96,7 @@ const MAP: Sized = Sized { fixed: (0x80, 0x10), formats: [None, Some(0xde), Some
 
 fn sized(out: &mut Vec<u8>, shape: &Sized, length: usize) {
     if length < shape.fixed.1 {
-        return out.push(shape.fixed.0 | length as u8);
+        return out.push(shape.fixed.0 + length as u8);
     }
     // What holds this many bytes or values would be past any limit on messages.
     let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
