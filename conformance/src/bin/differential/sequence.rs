@@ -1,7 +1,7 @@
 //! What a client does, from a seed. A sequence is made without knowing any server's answers.
 
 use fanfare_conformance::Random;
-use fanfare_conformance::socketio::Packet;
+use fanfare_conformance::socketio::{Cut, Packet};
 
 use super::packets::{BROKEN_FRAMES, Joined, Packets};
 
@@ -65,6 +65,11 @@ impl Sequence {
                 .make(&mut random),
         };
         Self { seed, way, steps }
+    }
+
+    /// One in four is delivered in pieces.
+    pub(crate) fn cut(&self) -> Cut {
+        if self.seed.is_multiple_of(4) { Cut::Pieces(Random::new(self.seed)) } else { Cut::Whole }
     }
 }
 
