@@ -236,7 +236,8 @@ class Dialogue:
 
         reason = socketio.Client.reason
         # It says goodbye and closes at once, so that the goodbye may not arrive.
-        goodbye = ("client namespace disconnect", "transport close")
+        # In msgpack it says it with `data: null`, which the reference does not take.
+        goodbye = ("client namespace disconnect", "transport close", *(["forced close"] if self.msgpack else []))
         await goes(goodbye, reason.CLIENT_DISCONNECT, lambda peer: peer.close())
         for close in (False, True):
             await goes(("server namespace disconnect",), reason.SERVER_DISCONNECT, lambda peer: peer.emit("bye", close))

@@ -23,6 +23,9 @@ The project's own commands.
   cargo xtask tidy             the rules of the house: imports, modules, words
   cargo xtask trial load|bad-input|simulation [--seeds N]
                                a trial in its full form; the plot goes to docs/trials
+  cargo xtask trial differential [--seeds N]
+                               Socket.IO: random sequences to the reference server and to ours; 20,000
+  cargo xtask trial reference  Socket.IO's tests against the reference server: that they are right, and notice faults
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
   cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 15 minutes, quick: 8
   cargo xtask faults           plants ten faults and sees that the simulation notices each

@@ -9,8 +9,8 @@ use crate::process::{Server, free_port};
 use crate::tools;
 
 /// The folder whose package-lock.json pins every Node package that the tests use.
-const NODE_FOLDER: &str = "conformance";
-const PYTHON_REQUIREMENTS: &str = "conformance/clients/requirements.txt";
+pub(super) const NODE_FOLDER: &str = "conformance";
+pub(super) const PYTHON_REQUIREMENTS: &str = "conformance/clients/requirements.txt";
 
 const SCRIPT_LIMIT: Duration = Duration::from_secs(300);
 

@@ -4,6 +4,7 @@ mod autobahn;
 mod cargo;
 mod clients;
 mod count;
+mod socketio;
 mod trials;
 
 use std::fs;
@@ -49,6 +50,12 @@ const SUITES: &[Suite] = &[
         autobahn::judge,
     ),
     suite("clients", "clients that others wrote", SERVER, clients::clients),
+    suite(
+        "socketio",
+        "Socket.IO: cases, differential test, clients that others wrote; 1 and 4 shards",
+        SOCKETIO,
+        socketio::suite,
+    ),
     suite("browser", "two pages in a real browser", SERVER, clients::browser),
     suite("simulation", "300 seeds with 1, 2 and 4 shards", &["testkit"], trials::simulation),
     suite("bad-input", "what a server must survive, short form", SERVER, trials::bad_input),
@@ -57,6 +64,9 @@ const SUITES: &[Suite] = &[
 
 /// What the suites against the real server need.
 const SERVER: &[&str] = &["io/driver", "app/kits", "bin/server"];
+
+/// The second is the application that the clients talk to.
+const SOCKETIO: &[&str] = &["protocol/socketio", "conformance/src/bin/application"];
 
 const AUTOBAHN: &[&str] = &["io/driver", "app/kits", "bin/server", "testkit"];
 

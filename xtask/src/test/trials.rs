@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::clients::server_binary;
-use super::{Context, Outcome, count};
+use super::{Context, Outcome, count, socketio};
 use crate::workspace::Workspace;
 
 const SHORT_LIMIT: Duration = Duration::from_secs(300);
@@ -44,6 +44,9 @@ fn real(context: &Context, name: &str) -> Result<Command, String> {
     Ok(trial)
 }
 
+const TRIALS: &str = "a trial is one of: load, bad-input [case…], simulation [--seeds N], differential [--seeds N] \
+                      [--seed-from S], reference";
+
 /// A trial in its full form. Its output is for whoever waits for it.
 pub(super) fn full(workspace: &Workspace, arguments: &[&str]) -> Result<bool, String> {
     let log = workspace.target.join("xtask").join("trial.log");
@@ -61,7 +64,18 @@ pub(super) fn full(workspace: &Workspace, arguments: &[&str]) -> Result<bool, St
         }
         ["simulation"] => simulate(&context, FULL_SEEDS)?,
         ["simulation", "--seeds", seeds] => simulate(&context, seeds)?,
-        _ => return Err("a trial is one of: load, bad-input [case…], simulation [--seeds N]".to_owned()),
+        ["differential", more @ ..] => socketio::full_differential(&context, more)?,
+        ["reference"] => {
+            let outcome = socketio::on_the_reference(&context)?;
+            println!(
+                "{} passed, {} failed; what was said: {}",
+                outcome.passed,
+                outcome.failed,
+                context.log.display()
+            );
+            return Ok(outcome.failed == 0);
+        }
+        _ => return Err(TRIALS.to_owned()),
     };
     let status = trial.current_dir(&workspace.root).status();
     status.map(|status| status.success()).map_err(|error| format!("{:?}: {error}", trial.get_program()))

@@ -42,6 +42,9 @@ const PRINTED: usize = 10;
 /// More differences that stay are not looked for: each may take its time.
 const ENOUGH: usize = 100;
 
+/// After so many the rest is not compared: where that much differs it is another server.
+const ENOUGH_AT_ALL: u64 = 500;
+
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 struct Flags {
@@ -137,6 +140,9 @@ fn run() -> Outcome<bool> {
 async fn judge(a: SocketAddr, b: SocketAddr, flags: &Flags) -> Outcome<bool> {
     let began = Instant::now();
     let differing = compare_all(a, b, flags).await?;
+    if differing.len() as u64 > ENOUGH_AT_ALL {
+        println!("… {} differ: the rest was not compared", differing.len());
+    }
     let mut steady = Vec::new();
     for seed in &differing {
         let sequence = Sequence::of(*seed);
@@ -191,16 +197,17 @@ async fn notices_changes(a: SocketAddr, flags: &Flags) -> Outcome<bool> {
 /// The seeds whose sequences were not answered alike.
 async fn compare_all(a: SocketAddr, b: SocketAddr, flags: &Flags) -> Outcome<Vec<u64>> {
     let next = Arc::new(AtomicU64::new(flags.seed_from));
+    let found = Arc::new(AtomicU64::new(0));
     let end = flags.seed_from + flags.seeds();
     let show = flags.show;
     let workers: Vec<_> = (0..flags.parallel)
         .map(|_| {
-            let next = Arc::clone(&next);
+            let (next, found) = (Arc::clone(&next), Arc::clone(&found));
             tokio::spawn(async move {
                 let mut differing = Vec::new();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
+                    if seed >= end || found.load(Ordering::Relaxed) > ENOUGH_AT_ALL {
                         return differing;
                     }
                     let sequence = Sequence::of(seed);
@@ -209,13 +216,15 @@ async fn compare_all(a: SocketAddr, b: SocketAddr, flags: &Flags) -> Outcome<Vec
                             if show {
                                 print_difference(&sequence, &one, &other);
                             }
-                            if !alike(&one, &other) {
-                                differing.push(seed);
+                            if alike(&one, &other) {
+                                continue;
                             }
                         }
                         // It is tried again alone.
-                        Err(_) => differing.push(seed),
+                        Err(why) => println!("… seed {seed}: {why}"),
                     }
+                    differing.push(seed);
+                    found.fetch_add(1, Ordering::Relaxed);
                 }
             })
         })

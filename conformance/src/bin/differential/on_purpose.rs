@@ -1,5 +1,20 @@
 //! What differs on purpose between the reference and Fanfare, with its reason; the comparer and the generator consult this
 //! page and nothing else.
+//!
+//! Compared by what it means (`socketio::Meaning`): how JSON is written, how attachments are numbered, which of them no
+//! placeholder names. A relay that does not write JSON anew is as right as one that does. Not compared at all: noops, and which
+//! packets share a body, since both depend on when a poll comes.
+//!
+//! Never generated, because the reference's own answer depends on what it happens to read in one go:
+//! - CONNECT and an event for the same namespace in one body or segment. It joins a moment later and closes for the event; had
+//!   the event come by itself it would have been answered. Its clients wait for the answer to CONNECT.
+//! - DISCONNECT and, with it, CONNECT or an event for the same namespace. It leaves a moment later: the one closes and the other is
+//!   ignored, where each by itself would be answered, or would close.
+//! - A valid packet and then a broken one in one go: the valid one's answer is lost or not.
+//! - Anything but an event once a session over long-polling is dying; what it still answers is nobody's business.
+//!
+//! Never generated, because it is an accident of JavaScript: see [`is_left_out`]. And text that is not UTF-8 in a POST, which it
+//! reads with replacement characters; base64 with characters that base64 has not, which it skips.
 
 use super::transcript::{End, Transcript};
 

@@ -20,6 +20,7 @@ const GLANCE: Duration = Duration::from_millis(3);
 pub(crate) async fn play(address: SocketAddr, sequence: &Sequence) -> Transcript {
     let mut player = Player {
         address,
+        cut: sequence.cut(),
         eager: sequence.way == Way::Eager,
         polling: None,
         is_polling: false,
@@ -39,6 +40,7 @@ pub(crate) async fn play(address: SocketAddr, sequence: &Sequence) -> Transcript
 
 struct Player {
     address: SocketAddr,
+    cut: Cut,
     eager: bool,
     polling: Option<Polling>,
     /// A poll is under way.
@@ -55,7 +57,7 @@ impl Player {
             Way::Requests => {}
             Way::WebSocket => {
                 let target = format!("{PATH}?EIO=4&transport=websocket");
-                let mut websocket = WebSocket::open(self.address, &target, Cut::Whole).await?;
+                let mut websocket = WebSocket::open(self.address, &target, self.cut.fork()).await?;
                 match websocket.next().await? {
                     Some(Packet::Text(open)) => self.transcript.asked.push(opened(&open)),
                     other => self.transcript.asked.push(format!("{other:?}")),
@@ -63,7 +65,7 @@ impl Player {
                 self.websocket = Some(websocket);
             }
             Way::Eager | Way::Lazy => {
-                let polling = Polling::open(self.address, PATH, Cut::Whole).await?;
+                let polling = Polling::open(self.address, PATH, self.cut.fork()).await?;
                 self.transcript.asked.push(opened(&polling.open));
                 self.polling = Some(polling);
             }
@@ -101,7 +103,7 @@ impl Player {
     }
 
     async fn ask(&mut self, request: &[u8]) -> Outcome<()> {
-        let answer = Http::connect(self.address, Cut::Whole).await?.ask(request).await?;
+        let answer = Http::connect(self.address, self.cut.fork()).await?.ask(request).await?;
         self.transcript.asked.push(answered(answer.as_ref()));
         Ok(())
     }
@@ -202,7 +204,7 @@ impl Player {
     async fn upgrade(&mut self, between: &[Packet]) -> Outcome<()> {
         let Some(polling) = &mut self.polling else { return Ok(()) };
         let target = polling.target("websocket");
-        let mut websocket = match WebSocket::try_open(self.address, &target, Cut::Whole).await? {
+        let mut websocket = match WebSocket::try_open(self.address, &target, self.cut.fork()).await? {
             Ok(websocket) => websocket,
             Err(answer) => {
                 self.transcript.asked.push(answered(Some(&answer)));
@@ -230,7 +232,7 @@ impl Player {
     async fn bad_probe(&mut self, packet: &Packet) -> Outcome<()> {
         let Some(polling) = &self.polling else { return Ok(()) };
         let target = polling.target("websocket");
-        match WebSocket::try_open(self.address, &target, Cut::Whole).await? {
+        match WebSocket::try_open(self.address, &target, self.cut.fork()).await? {
             Err(answer) => self.transcript.asked.push(answered(Some(&answer))),
             Ok(mut websocket) => {
                 websocket.send(std::slice::from_ref(packet)).await?;

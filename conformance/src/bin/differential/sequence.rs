@@ -1,7 +1,7 @@
 //! What a client does, from a seed. A sequence is made without knowing any server's answers.
 
 use fanfare_conformance::Random;
-use fanfare_conformance::socketio::Packet;
+use fanfare_conformance::socketio::{Cut, Packet};
 
 use super::packets::{BROKEN_FRAMES, Joined, Packets};
 
@@ -65,6 +65,11 @@ impl Sequence {
                 .make(&mut random),
         };
         Self { seed, way, steps }
+    }
+
+    /// One in four is delivered in pieces.
+    pub(crate) fn cut(&self) -> Cut {
+        if self.seed.is_multiple_of(4) { Cut::Pieces(Random::new(self.seed)) } else { Cut::Whole }
     }
 }
 
@@ -217,4 +222,32 @@ fn ask(random: &mut Random) -> Step {
         if upgrade { "GET" } else { random.pick(&["GET", "GET", "GET", "POST", "PUT", "DELETE", "PATCH"]) };
     let body = if method == "POST" { random.pick(&["", "40", "abc"]) } else { "" };
     Step::Ask { method, target: format!("{path}?{eio}transport={transport}{sid}"), upgrade, body }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_a_sequence_and_seeds_reach_every_kind_of_step() {
+        let (mut seen, mut ways) = ([0; 7], [0; 4]);
+        for seed in 0..2_000 {
+            let sequence = Sequence::of(seed);
+            assert_eq!(format!("{sequence:?}"), format!("{:?}", Sequence::of(seed)));
+            ways[sequence.way as usize] += 1;
+            for step in &sequence.steps {
+                seen[match step {
+                    Step::Send(_) => 0,
+                    Step::Sync(_) => 1,
+                    Step::Frames(_) => 2,
+                    Step::Upgrade(_) => 3,
+                    Step::BadProbe(_) => 4,
+                    Step::OldPoll => 5,
+                    Step::Ask { .. } => 6,
+                }] += 1;
+            }
+        }
+        assert!(ways.iter().all(|&count| count > 100), "{ways:?}");
+        assert!(seen.iter().all(|&count| count > 100), "{seen:?}");
+    }
 }
