@@ -197,15 +197,6 @@ impl App {
         Handle { app: self.id, doors: Arc::new(Doors(doors.collect())) }
     }
 
-    /// The app as a tower service, for a router of axum's beside other routes. [`Server::embedded`](crate::Server::embedded) has
-    /// the same with settings.
-    ///
-    /// # Errors
-    /// [`ServeError`](crate::ServeError), where its threads could not be started.
-    pub fn into_service(self) -> Result<crate::AppService, crate::ServeError> {
-        crate::Server::embedded().into_service(self)
-    }
-
     /// The longest message, in bytes after inflating, of what was added last. A longer one closes the connection with 1009.
     ///
     /// # Panics

@@ -20,6 +20,7 @@
 mod app;
 mod handler;
 mod namespace;
+mod running;
 mod server;
 mod service;
 mod websocket;
@@ -31,7 +32,8 @@ pub use namespace::{
     EventHandler, EventName, Extract, Failure, Handle, HandshakeInfo, IntoArgs, Json, Namespace,
     NamespaceHandle, Operators, Refusal, Rejection, RemoteSocket, Reply, Socket, State,
 };
-pub use server::{Running, ServeError, Server};
+pub use running::{Running, ServeError};
+pub use server::Server;
 pub use service::{AppService, Client};
 pub use websocket::{Message, WebSocket};
 

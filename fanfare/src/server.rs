@@ -1,16 +1,17 @@
 //! Serving an app.
 
 use std::future::Future;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanfare_driver::{Allow, EngineCookie, EngineOptions, Options, StartError, Stopped, Stopper};
+use fanfare_driver::{Allow, EngineCookie, EngineOptions, Options, Stopper};
 use fanfare_hub::Limits;
 
 use crate::app::App;
-use crate::namespace::{AppId, running, stopped};
+use crate::namespace::running;
+use crate::running::{Running, ServeError, Served};
 use crate::service::AppService;
 
 /// How long a handshake may take.
@@ -35,42 +36,6 @@ pub struct Server {
     drain_within: Duration,
     until: Option<Signal>,
     engine: EngineOptions,
-}
-
-/// Why an app could not be served.
-#[derive(thiserror::Error)]
-pub enum ServeError {
-    /// The address is none, and no name that resolves to one.
-    #[error("{0:?} is no address to listen on, and no name that resolves to one")]
-    Address(String),
-    /// It could not listen or start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// A shard ended by itself, which none should.
-    #[error("a shard ended by itself; the log says why")]
-    Failed,
-}
-
-/// The sentence, since `main` shows errors so.
-impl std::fmt::Debug for ServeError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
-    }
-}
-
-/// A server that serves.
-pub struct Running {
-    server: fanfare_driver::Server,
-    _served: Served,
-}
-
-/// The app can be spoken to from outside its handlers while this is there.
-struct Served(AppId);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        stopped(self.0);
-    }
 }
 
 impl Server {
@@ -204,31 +169,14 @@ impl Server {
     }
 }
 
-impl Running {
-    /// Where it listens; a server that does not has the unspecified address and no port.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.server.address().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
-    }
-
-    pub(crate) fn is_finished(&self) -> bool {
-        self.server.is_finished()
-    }
-
-    /// Begins to end gracefully: no new connections, everybody told within `within`.
-    pub fn drain(&self, within: Duration) {
-        self.server.drain(within);
-    }
-
-    /// Waits until the server has ended. Dropping the future does not end it; dropping [`Running`] does.
+impl App {
+    /// The app as a tower service, for a router of axum's beside other routes. [`Server::embedded`] has
+    /// the same with settings.
     ///
     /// # Errors
-    /// [`ServeError::Failed`] where a shard ended by itself.
-    pub async fn wait(self) -> Result<(), ServeError> {
-        match tokio::task::spawn_blocking(move || self.server.wait()).await {
-            Ok(Stopped::Drained) => Ok(()),
-            Ok(Stopped::Failed) | Err(_) => Err(ServeError::Failed),
-        }
+    /// [`ServeError`], where its threads could not be started.
+    pub fn into_service(self) -> Result<AppService, ServeError> {
+        Server::embedded().into_service(self)
     }
 }
 

@@ -14,7 +14,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 use hyper::{Request, Response};
 
-use crate::server::Running;
+use crate::running::Running;
 
 /// An [`App`](crate::App) as a tower service: for axum's routers, or any other server whose requests are those of the crate
 /// `http`. It answers at the app's paths, Socket.IO's among them, and 404 elsewhere.

@@ -101,7 +101,6 @@ impl NamespaceHandle {
     }
 
     /// Everyone in the namespace.
-    #[must_use]
     pub fn everyone(&self) -> Operators {
         let scope = Scope::Named(Arc::clone(&self.namespace));
         let selection = Selection { scope, ..Selection::default() };
@@ -109,19 +108,16 @@ impl NamespaceHandle {
     }
 
     /// Those in a room, which may be a socket's id; more rooms may follow.
-    #[must_use]
     pub fn to(&self, room: impl AsRef<str>) -> Operators {
         self.everyone().to(room)
     }
 
     /// The same as [`to`](Self::to).
-    #[must_use]
     pub fn within(&self, room: impl AsRef<str>) -> Operators {
         self.to(room)
     }
 
     /// Everyone but those in a room.
-    #[must_use]
     pub fn except(&self, room: impl AsRef<str>) -> Operators {
         self.everyone().except(room)
     }

@@ -3,23 +3,24 @@
 //! An edge-triggered poller of our own stands inside tokio's, which therefore wakes us once for a whole turn of sockets. A
 //! turn reads, handles, and sends once a connection; see [`Links`] for its rules.
 
-use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use fanfare_hub::{Arrival, DoorId, Links, MAILBOX_BYTES_MAX, Now, Readiness, Shard, ShardId, Token};
+use fanfare_hub::{Links, MAILBOX_BYTES_MAX, Now, Readiness, Shard, ShardId, Token};
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
+use crate::clock::Clock;
+use crate::entrance::Entrance;
 use crate::mailbox::{Mail, Mailboxes};
 use crate::polls::Polls;
-use crate::transport::Socket;
+use crate::transport::{Newcomer, Socket};
 
 /// Events taken from the poller at once; where there are more, the next turn takes them.
 const EVENTS_PER_TURN: usize = 1024;
@@ -35,74 +36,6 @@ const DRAIN_GRACE_MS: u64 = 5_000;
 
 /// How long a drain waits for HTTP connections that are not upgraded.
 const REQUEST_GRACE_MS: u64 = 500;
-
-/// An upgraded socket on its way into the loop, with the bytes that came with its request.
-#[derive(Debug)]
-pub(crate) struct Newcomer {
-    pub(crate) door: DoorId,
-    pub(crate) arrival: Arrival,
-    pub(crate) socket: Socket,
-    pub(crate) early: Vec<u8>,
-}
-
-/// Where tasks of this thread leave newcomers.
-pub(crate) struct Entrance {
-    shard: ShardId,
-    newcomers: RefCell<Vec<Newcomer>>,
-    /// HTTP connections that are not upgraded, or not yet.
-    pub(crate) requests: Cell<usize>,
-    notify: Notify,
-}
-
-thread_local! {
-    /// The entrance of the shard whose thread this is.
-    static ENTRANCE: RefCell<Option<Rc<Entrance>>> = const { RefCell::new(None) };
-}
-
-impl Entrance {
-    /// The entrance of the shard that runs on this thread from now on.
-    pub(crate) fn of_this_thread(shard: ShardId) -> Rc<Self> {
-        let entrance = Self {
-            shard,
-            newcomers: RefCell::default(),
-            requests: Cell::default(),
-            notify: Notify::default(),
-        };
-        let entrance = Rc::new(entrance);
-        ENTRANCE.set(Some(Rc::clone(&entrance)));
-        entrance
-    }
-}
-
-/// Brings a newcomer to its shard: directly where that is this thread's, by mail otherwise.
-pub(crate) fn enter(shard: ShardId, newcomer: Newcomer, mailboxes: &Mailboxes) {
-    let elsewhere = ENTRANCE.with_borrow(|entrance| match entrance {
-        Some(entrance) if entrance.shard == shard => {
-            entrance.newcomers.borrow_mut().push(newcomer);
-            entrance.notify.notify_one();
-            None
-        }
-        _ => Some(newcomer),
-    });
-    if let Some(newcomer) = elsewhere {
-        mailboxes.put(shard, Mail::Newcomer(Box::new(newcomer)));
-    }
-}
-
-/// The server's clock: one start for all shards.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock(pub(crate) Instant);
-
-impl Clock {
-    pub(crate) fn now(self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { ms: millis(self.0.elapsed()), unix_ms: millis(unix) }
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
 
 /// A shard, its sockets and its poller.
 pub(crate) struct CoreLoop {

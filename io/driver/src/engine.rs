@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,9 +22,10 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::sync::oneshot;
 
 use crate::answers::{Answer, closing, later, not_admitted, refuse_engine, text};
-use crate::http::{Front, Target, Visit, arrival, wants_upgrade};
+use crate::front::{Front, Target, Visit, arrival, wants_upgrade};
 use crate::mailbox::Mail;
 use crate::polls::{self, Ask, Errand};
+use crate::posting::Posted;
 use crate::random::random_array;
 
 /// Answers to polls from this length on are compressed where the client accepts it.
@@ -32,70 +33,6 @@ const COMPRESSED_BYTES_MIN: usize = 1_024;
 
 /// How long a posted body may stand still.
 const BODY_STALL: Duration = Duration::from_secs(10);
-
-/// The cookie that a handshake may set, for balancers that want one; its value is the session's id.
-#[derive(Clone, Debug)]
-pub struct EngineCookie {
-    /// Its name.
-    pub name: String,
-    /// What follows `name=id`, such as `; Path=/; HttpOnly; SameSite=Lax`.
-    pub attributes: String,
-}
-
-/// What the server has of its own for doors that speak Engine.IO.
-#[derive(Clone, Debug, Default)]
-pub struct EngineOptions {
-    /// Origins that other sites' pages may come from: each as a browser sends it, or `*` for all.
-    pub origins: Vec<String>,
-    /// The cookie of a handshake, if there is to be one.
-    pub cookie: Option<EngineCookie>,
-    /// Keep what a client said at its handshake, for applications that ask.
-    pub handshakes: bool,
-    /// Whether a session may be opened, by what its client says; all may where there is none.
-    pub allow: Option<Allow>,
-}
-
-/// Decides on the handshake of a session.
-#[derive(Clone)]
-pub struct Allow(pub Arc<dyn Fn(&Handshake) -> bool + Send + Sync>);
-
-impl std::fmt::Debug for Allow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Allow(…)")
-    }
-}
-
-/// Bytes of bodies that are being posted, of the whole server.
-#[derive(Debug)]
-pub(crate) struct Posting {
-    bytes: AtomicUsize,
-    limit_bytes: usize,
-}
-
-/// Part of [`Posting`], given back when it is dropped.
-struct Posted<'a> {
-    posting: &'a Posting,
-    bytes: usize,
-}
-
-impl Posting {
-    pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self { bytes: AtomicUsize::new(0), limit_bytes }
-    }
-}
-
-impl Posted<'_> {
-    fn take(&mut self, bytes: usize) -> bool {
-        self.bytes += bytes;
-        self.posting.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.posting.limit_bytes
-    }
-}
-
-impl Drop for Posted<'_> {
-    fn drop(&mut self) {
-        self.posting.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
 
 /// Tells the session's shard where a client gives up a request, or asks amiss.
 struct Abort<'a> {
@@ -302,7 +239,7 @@ impl Front {
             self.end_post(&id).await;
             return closing(StatusCode::PAYLOAD_TOO_LARGE, "");
         }
-        let mut posted = Posted { posting: &self.posting, bytes: 0 };
+        let mut posted = self.posting.begin();
         let body = match read_body(request.into_body(), limit_bytes, &mut posted).await {
             Ok(body) => body,
             Err(status) => {

@@ -6,12 +6,17 @@
 
 mod admission;
 mod answers;
+mod clock;
 mod core_loop;
 mod engine;
+mod entrance;
+mod front;
 mod http;
 mod listen;
 mod mailbox;
+mod options;
 mod polls;
+mod posting;
 mod random;
 mod server;
 mod service;
@@ -19,8 +24,8 @@ mod stream;
 mod transport;
 mod turn_away;
 
-pub use engine::{Allow, EngineCookie, EngineOptions};
-pub use http::{Asset, Pages};
+pub use front::{Asset, Pages};
 pub use mailbox::Remote;
+pub use options::{Allow, EngineCookie, EngineOptions};
 pub use server::{DoorSpec, Options, Server, StartError, Stopped, Stopper};
 pub use service::{Origin, Service};

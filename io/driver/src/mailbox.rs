@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use fanfare_hub::{CloseCode, DoorId, Envelope, MAILBOX_BYTES_MAX, OwnedOutgoing, ShardId, SocketId};
 use mio::Waker;
 
-use crate::core_loop::Newcomer;
 use crate::polls::Errand;
+use crate::transport::Newcomer;
 
 /// Something for a shard from outside its thread.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use hyper::body::Body;
 use hyper::{Request, Response};
 
 use crate::answers::not_admitted;
-use crate::http::{Front, Visit};
+use crate::front::{Front, Visit};
 
 /// Answers requests for a running [`Server`](crate::Server). A connection that is upgraded moves to one of its shards: the
 /// stream itself where it is plain TCP, and a task that carries bytes where it is anything else.

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
-use fanfare_hub::Transport;
+use fanfare_hub::{Arrival, DoorId, Transport};
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
@@ -74,4 +74,13 @@ impl Source for Stream {
             Self::Bridge(stream) => stream.deregister(registry),
         }
     }
+}
+
+/// An upgraded socket on its way into the loop, with the bytes that came with its request.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) door: DoorId,
+    pub(crate) arrival: Arrival,
+    pub(crate) socket: Socket,
+    pub(crate) early: Vec<u8>,
 }

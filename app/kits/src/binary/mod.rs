@@ -20,7 +20,7 @@ impl Kit for Binary {
         match message {
             Message::Request(request) => match &*request.kind {
                 kind @ ("streamStart" | "streamJoin" | "streamEnd") => {
-                    stream::asked(cx, from, kind, request.text)
+                    stream::asked(cx, from, kind, request.text);
                 }
                 kind => refuse_unknown(cx, kind),
             },
