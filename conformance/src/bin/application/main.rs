@@ -1,5 +1,5 @@
 //! The application that the clients of others are tried with, on our library. Its contract, and its twin on the reference
-//! server, is `reference/app.mjs`: `socketio-app --port 0 --parser json --origin http://good.example --shards 2`.
+//! server, is `reference/app.mjs`: `application --port 0 --parser json --origin http://good.example --shards 2`.
 #![allow(clippy::print_stdout, reason = "it says where it listens")]
 
 mod how;
