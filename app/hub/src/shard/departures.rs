@@ -1,5 +1,7 @@
 //! Going: the rooms and the kit are told, a few at a time, and then the slot is free.
 
+use fanfare_session::websocket::CloseCode;
+
 use super::face::Shard;
 use crate::envelope::{DoorId, Passage};
 use crate::ids::SocketId;
@@ -95,12 +97,16 @@ impl Core {
         }
         let linger = !connection.ended && !connection.polls();
         let place = &mut self.slots[slot as usize];
+        let mut late_prober = None;
         if let Some(mut connection) = place.connection.take() {
             connection.session.abandon(&mut self.inflaters);
             match connection.role.as_deref() {
                 // It has no transport.
                 Some(Role::Member(_)) => {}
                 role => {
+                    if let Some(prober) = role.and_then(Role::carrier).and_then(|carrier| carrier.prober) {
+                        late_prober = Some(prober);
+                    }
                     if role.and_then(Role::carrier).is_some_and(Carrier::has_waiting_poll) {
                         self.answers.push_back((socket, EngineAnswer::Polled(NOOP.to_vec())));
                     }
@@ -112,5 +118,8 @@ impl Core {
         }
         place.generation = place.generation.wrapping_add(1);
         self.vacant.push(slot);
+        if let Some(prober) = late_prober {
+            self.close(prober, CloseCode::NORMAL, "");
+        }
     }
 }

@@ -422,9 +422,13 @@ impl Core {
         };
         connection.variant = variant;
         let mut members = Vec::new();
+        let (is_gone, now_ms) = (connection.gone.is_some(), self.now.ms);
+        connection.session.progressed(now_ms);
         if let Some(it) = connection.carrier_mut() {
             it.polling = None;
             it.prober = None;
+            // A ping that a poll had does not have its answer here.
+            it.engine.rest(now_ms);
             members.clone_from(&it.members);
         }
         for member in members {
@@ -433,6 +437,10 @@ impl Core {
             }
         }
         self.send_what_waited(carrier, &waited, variant);
+        if is_gone {
+            // It was sent away while it was about to upgrade.
+            self.with_session(carrier.slot, |session, transmit| session.close_without_code(now_ms, transmit));
+        }
         self.mark_dirty(carrier.slot);
         self.account(carrier.slot);
         self.answers.push_back((carrier, EngineAnswer::Upgraded));
@@ -454,7 +462,7 @@ impl Core {
                     self.push_span(carrier.slot, span);
                 }
                 // For a poll alone.
-                Some(Ok(engineio::Packet::Noop)) => {}
+                Some(Ok(engineio::Packet::Noop | engineio::Packet::Close)) => {}
                 _ => self.push_packet(carrier.slot, text.as_bytes()),
             }
         }
