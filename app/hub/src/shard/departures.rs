@@ -4,7 +4,6 @@ use fanfare_session::websocket::CloseCode;
 
 use super::face::Shard;
 use crate::envelope::{DoorId, Passage};
-use crate::ids::SocketId;
 use crate::limits::Dialect;
 use crate::state::{Carrier, Closed, Core, EngineAnswer, Gone, NOOP, NOWHERE, Role};
 
@@ -15,8 +14,7 @@ pub(super) const DEPARTURES_PER_TURN: usize = 1_024;
 impl Shard {
     /// Whether the next turn has something to do that no event announces.
     pub(crate) fn is_unsettled(&self) -> bool {
-        let is_due = |socket: &SocketId| self.core.get(*socket).is_none_or(|there| !there.paused);
-        !self.core.departed.is_empty() || self.core.could_resume() || self.core.posts.iter().any(is_due)
+        !self.core.departed.is_empty() || self.core.could_resume() || self.has_posts_due()
     }
 
     /// Timers that are set, beside one a connection.

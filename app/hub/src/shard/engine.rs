@@ -58,8 +58,8 @@ impl Shard {
         posted
     }
 
-    /// Goes on with what has been posted, each session within its share of the turn.
-    pub fn handle_posts(&mut self) {
+    /// Goes on with what has been posted, each session within its share of the turn. Says whether the next turn has more of it.
+    pub fn handle_posts(&mut self) -> bool {
         for _ in 0..self.core.posts.len().min(POSTS_PER_TURN) {
             let Some(socket) = self.core.posts.pop_front() else { break };
             if !self.handle_post(socket) {
@@ -67,6 +67,13 @@ impl Shard {
             }
             self.settle();
         }
+        self.has_posts_due()
+    }
+
+    /// Whether something that was posted may be gone on with.
+    pub(super) fn has_posts_due(&self) -> bool {
+        let is_due = |socket: &SocketId| self.core.get(*socket).is_none_or(|there| !there.paused);
+        self.core.posts.iter().any(is_due)
     }
 
     /// An answer to a request of a session that polls.
