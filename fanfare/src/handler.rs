@@ -19,6 +19,13 @@ const WAITING_MESSAGES_MAX: usize = 256;
 const WAITING_BYTES_MAX: usize = 1 << 20;
 
 /// What a handler returns: nothing, or a result whose error closes the connection.
+///
+/// ```
+/// use fanfare::Outcome;
+///
+/// assert!(().outcome().is_ok());
+/// assert_eq!(Err::<(), _>("it went wrong").outcome(), Err("it went wrong".to_owned()));
+/// ```
 pub trait Outcome {
     /// The error, in words.
     ///
