@@ -461,4 +461,85 @@ mod tests {
         assert!(log.bytes(spans[0]).ends_with(br#""text":"aaaaaaaaaaaaaaaaaaaa"}"#));
         assert!(log.bytes(spans[3]).ends_with(b"bbb"));
     }
+
+    fn written(wire: Wire, polling: bool, message: &Outgoing<'_>) -> Option<Vec<u8>> {
+        let (mut encoder, mut log) = (Encoder::new(usize::MAX), Log::new());
+        let variant = Variant { wire, polling, ..Variant::default() };
+        let (mut encoded, mut spans) = (Encoded::default(), Vec::new());
+        for _ in 0..2 {
+            spans.push(encoder.encode(&mut log, &mut encoded, message, (variant, "/a")));
+        }
+        assert_eq!(spans[0], spans[1], "the second time nothing is written");
+        spans[0].map(|span| log.bytes(span).to_vec())
+    }
+
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(payload.len()).expect("a short one");
+        [&[first, length], payload].concat()
+    }
+
+    #[test]
+    fn each_wire_has_its_own_form_of_a_message() {
+        let attachments = [vec![1, 2, 3]];
+        let json = r#"{"_placeholder":true,"num":0},7"#;
+        let arguments = Arguments { json, attachments: &attachments };
+        let emit = Outgoing::Emit { name: "x", arguments, id: Some(5) };
+        let text = format!("451-/a,5[\"x\",{json}]");
+        assert_eq!(
+            written(Wire::SocketIo, false, &emit),
+            Some([frame(0x81, text.as_bytes()), frame(0x82, &[1, 2, 3])].concat())
+        );
+        let polled = format!("\u{1e}{text}\u{1e}bAQID");
+        assert_eq!(written(Wire::SocketIo, true, &emit), Some(polled.into_bytes()));
+        assert_eq!(written(Wire::Plain, false, &emit), Some(frame(0x82, &[1, 2, 3])));
+        let event = Outgoing::Event(Event { name: "said", body: br#"{"a":1}"# });
+        let text = br#"42/a,["said",{"a":1}]"#;
+        assert_eq!(written(Wire::SocketIo, false, &event), Some(frame(0x81, text)));
+        assert_eq!(written(Wire::Plain, false, &event), Some(frame(0x81, br#"{"type":"said","a":1}"#)));
+        let ack = Outgoing::Acknowledge { id: 9, arguments: Arguments { json: "true", attachments: &[] } };
+        assert_eq!(written(Wire::SocketIo, true, &ack), Some(b"\x1e43/a,9[true]".to_vec()));
+        let binary = Outgoing::Binary(b"abc");
+        assert_eq!(written(Wire::Engine, false, &binary), Some(frame(0x82, b"abc")));
+        assert_eq!(written(Wire::Engine, true, &binary), Some(b"\x1ebYWJj".to_vec()));
+        let plain = Outgoing::Text("hi");
+        assert_eq!(written(Wire::Engine, false, &plain), Some(frame(0x81, b"4hi")));
+        assert_eq!(written(Wire::Engine, true, &plain), Some(b"\x1e4hi".to_vec()));
+        assert_eq!(written(Wire::SocketIo, false, &plain), None, "text has no place in a namespace");
+        let packed = written(Wire::MsgPack, false, &event).expect("msgpack");
+        assert_eq!(packed[0], 0x82);
+        let packet = msgpack::read(&packed[2..]).expect("a packet");
+        assert_eq!(
+            (packet.kind, &*packet.namespace, &*packet.data),
+            (Kind::Event, "/a", r#"["said",{"a":1}]"#)
+        );
+    }
+
+    #[test]
+    fn an_event_for_a_mixed_room_is_written_once_for_each_kind_of_client() {
+        let (mut encoder, mut log) = (Encoder::new(usize::MAX), Log::new());
+        let mut encoded = Encoded::default();
+        let event = Event { name: "said", body: br#"{"a":1}"# };
+        let message = Outgoing::Either { binary: b"bytes", event: Some(event) };
+        let variants = [
+            Variant::default(),
+            Variant { wants_binary: true, ..Variant::default() },
+            Variant { wire: Wire::SocketIo, ..Variant::default() },
+            Variant { wire: Wire::SocketIo, polling: true, ..Variant::default() },
+            Variant { wire: Wire::SocketIo, wants_binary: true, ..Variant::default() },
+        ];
+        let mut first = Vec::new();
+        for round in 0..200 {
+            for (index, variant) in variants.iter().enumerate() {
+                let span =
+                    encoder.encode(&mut log, &mut encoded, &message, (*variant, "/a")).expect("a form");
+                if round == 0 {
+                    assert!(!first.contains(&span));
+                    first.push(span);
+                }
+                assert_eq!(span, first[index]);
+            }
+        }
+        assert!(log.bytes(first[3]).starts_with(b"\x1e42/a,[\"said\""));
+        assert!(log.bytes(first[4]).ends_with(b"bytes"));
+    }
 }
