@@ -129,7 +129,7 @@ fn middlewares_let_in_and_turn_away_also_when_they_wait() {
             })
             .on_connect(async |socket: Socket| socket.emit("welcome", &socket.id()))
             .on("sync", async |ack: Ack| ack.send(()))
-            .on("forbidden", async |ack: Ack| ack.send(&"passed"))
+            .on("forbidden", async |ack: Ack| ack.send("passed"))
         })
     };
     each(app, |running| {

@@ -96,6 +96,15 @@ fn ask(address: SocketAddr, method: &str, query: &str, headers: &str, body: &str
     Answer { head: String::from_utf8(answer).expect("a head is text"), body }
 }
 
+/// Time for something to be under way.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a poll that waits says nothing until it is answered or given up"
+)]
+fn moment() {
+    std::thread::sleep(Duration::from_millis(30));
+}
+
 fn open(address: SocketAddr) -> String {
     let answer = ask(address, "GET", "", "", "");
     let sid = answer.text().split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
@@ -205,10 +214,10 @@ fn a_poll_that_its_client_gives_up_ends_the_session() {
         let mut stream = TcpStream::connect(address).expect("a connection");
         write!(stream, "GET /engine.io/?EIO=4&transport=polling{query} HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .expect("sent");
-        std::thread::sleep(Duration::from_millis(30));
+        moment();
         drop(stream);
         let gone = (0..100).any(|_| {
-            std::thread::sleep(Duration::from_millis(10));
+            moment();
             ask(address, "POST", &query, "", "4x").status() == "400"
         });
         assert!(gone, "the session lives on");
@@ -234,7 +243,7 @@ fn a_drain_tells_those_who_poll_and_ends() {
     let (server, address) = serve(2, EngineOptions::default());
     let query = format!("&sid={}", open(address));
     let waiting = std::thread::spawn(move || ask(address, "GET", &query, "", "").text().to_owned());
-    std::thread::sleep(Duration::from_millis(100));
+    moment();
     server.drain(Duration::from_secs(1));
     assert_eq!(waiting.join().expect("it is answered"), "1");
     assert_eq!(server.wait(), fanfare_driver::Stopped::Drained);

@@ -20,14 +20,14 @@ pub(crate) fn house_with(shards: u16, limits: &Limits) -> House {
             text_limit_bytes: 1 << 20,
             ..DoorRules::default()
         };
-        let root = DoorRules { dialect: Dialect::Events, ..namespace("/") };
         let fits = Namespace::Fitting(Arc::new(|name| name.starts_with("/any-")));
-        let any = DoorRules { namespace: Some(fits), ..root.clone() };
+        let events = |rules: DoorRules| DoorRules { dialect: Dialect::Events, ..rules };
+        let any = events(DoorRules { namespace: Some(fits), ..DoorRules::default() });
         vec![
             Door::new(namespace("/chat"), Chat),
             Door::new(namespace("/binary"), Binary),
             Door::new(engine, Silent),
-            Door::new(root, Silent),
+            Door::new(events(namespace("/")), Silent),
             Door::new(any, Silent),
         ]
     })
