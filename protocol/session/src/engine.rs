@@ -117,6 +117,7 @@ impl Engine {
 
     /// Handles one packet.
     pub fn packet<'a>(&mut self, packet: engineio::Packet<'a>, now_ms: u64) -> Came<'a> {
+        self.pulse.heard(now_ms);
         match packet {
             engineio::Packet::Text(text) => self.message(text),
             engineio::Packet::Binary(Cow::Borrowed(bytes)) => self.binary(Payload::Borrowed(bytes)),
@@ -191,6 +192,11 @@ impl Engine {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.assembly.as_ref().map_or(0, |assembly| assembly.held_bytes())
+    }
+
+    /// The session goes on over another link: what it was asked over the one before counts as answered.
+    pub fn upgraded(&mut self, now_ms: u64) {
+        self.pulse.pong(now_ms);
     }
 
     /// The link was not read for a while, which was ours: the time for an answer begins anew.

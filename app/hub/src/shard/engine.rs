@@ -435,7 +435,7 @@ impl Core {
             it.polling = None;
             it.prober = None;
             // A ping that a poll had does not have its answer here.
-            it.engine.rest(now_ms);
+            it.engine.upgraded(now_ms);
             members.clone_from(&it.members);
         }
         for member in members {
