@@ -62,6 +62,13 @@ pub enum Came<'a> {
     Binary(Payload<'a>),
     /// A packet of Socket.IO.
     Packet(Packet<'a>),
+    /// A packet of Socket.IO whose payload nests too deep to be read. It is addressed, so its sender can be told.
+    TooDeep {
+        /// The namespace.
+        namespace: &'a str,
+        /// The number of the acknowledgement that is asked for.
+        id: Option<u64>,
+    },
     /// The client ends the session.
     Close,
     /// The client broke Engine.IO, and how; the session is over.
@@ -144,6 +151,7 @@ impl Engine {
         }
         let head = match socketio::read(text) {
             Ok(head) => head,
+            Err(socketio::Malformed::TooDeep) => return too_deep(text),
             Err(malformed) => return Came::Undecodable(malformed.to_string()),
         };
         if head.attachments > 0 {
@@ -217,6 +225,13 @@ impl Engine {
             Beat::Ping { check_at_ms } => Pulsed::Ping { check_at_ms: before(check_at_ms) },
             Beat::Expired => Pulsed::Expired,
         }
+    }
+}
+
+fn too_deep(text: &str) -> Came<'_> {
+    match socketio::read_address(text) {
+        Ok(head) if head.kind == Kind::Event => Came::TooDeep { namespace: head.namespace, id: head.id },
+        _ => Came::Undecodable(socketio::Malformed::TooDeep.to_string()),
     }
 }
 
