@@ -6,9 +6,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use fanfare_driver::Remote;
 use fanfare_hub::{CloseCode, Edge, Gone, Kit, Payload, PlainPlace, SocketId, Text};
+use tokio::sync::oneshot;
 
 use crate::websocket::{Command, Message, WebSocket, in_turn};
 
@@ -17,6 +19,9 @@ const WAITING_MESSAGES_MAX: usize = 256;
 
 /// Bytes of them.
 const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// How long a handler may go on after its connection has closed.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// What a handler returns: nothing, or a result whose error closes the connection.
 ///
@@ -47,13 +52,21 @@ impl<E: Display> Outcome for Result<(), E> {
 }
 
 /// The messages that wait for one connection's handler.
-#[derive(Default)]
 struct Waiting {
     messages: VecDeque<Message>,
     bytes: usize,
+    /// Dropped with this: the handler at work has [`GRACE`] from then.
+    stays: Stays,
 }
 
+/// The connection is there as long as this is; it says how long the handler may go on otherwise than [`GRACE`].
+type Stays = oneshot::Sender<Duration>;
+
 impl Waiting {
+    fn new(stays: Stays) -> Self {
+        Self { messages: VecDeque::new(), bytes: 0, stays }
+    }
+
     fn push(&mut self, message: Message) {
         self.bytes += message.len();
         self.messages.push_back(message);
@@ -91,8 +104,8 @@ where
     H: AsyncFn(WebSocket, Message) -> R + 'static,
     R: Outcome + 'static,
 {
-    /// Handles one message. Says whether its handler waits.
-    fn handle(&self, cx: &mut Edge<'_, Self>, socket: SocketId, message: Message) -> bool {
+    /// Handles one message. Where its handler waits it does so as long as what this gives is there, and a little longer.
+    fn handle(&self, cx: &mut Edge<'_, Self>, socket: SocketId, message: Message) -> Option<Stays> {
         let handler = Arc::clone(&self.handler);
         let connection = WebSocket { id: socket, remote: self.remote.clone() };
         let mut handling: Handling = Box::pin(async move { handler(connection, message).await.outcome() });
@@ -113,21 +126,28 @@ where
             }
         }
         match poll {
-            Poll::Ready(Ok(())) => false,
+            Poll::Ready(Ok(())) => None,
             Poll::Ready(Err(error)) => {
                 tracing::warn!(%error, "a handler failed: its connection is closed");
                 cx.close(socket, CloseCode::INTERNAL_ERROR, "Internal error");
-                false
+                None
             }
             Poll::Pending => {
                 cx.busy(socket, true);
                 let ending =
                     Ending { remote: self.remote.clone(), socket, error: Some("it panicked".to_owned()) };
+                let (stays, gone) = oneshot::channel();
                 tokio::task::spawn_local(async move {
                     let mut ending = ending;
-                    ending.error = handling.await.err();
+                    let given_up = async {
+                        tokio::time::sleep(gone.await.unwrap_or(GRACE)).await;
+                    };
+                    tokio::select! {
+                        handled = handling => ending.error = handled.err(),
+                        () = given_up => ending.error = None,
+                    }
                 });
-                true
+                Some(stays)
             }
         }
     }
@@ -170,8 +190,8 @@ where
             if waiting.is_full() {
                 cx.hold(from);
             }
-        } else if self.handle(cx, from, message) {
-            self.waiting.insert(from, Waiting::default());
+        } else if let Some(stays) = self.handle(cx, from, message) {
+            self.waiting.insert(from, Waiting::new(stays));
         }
     }
 
@@ -182,7 +202,10 @@ where
                 cx.busy(socket, false);
                 break;
             };
-            if self.handle(cx, socket, message) {
+            if let Some(stays) = self.handle(cx, socket, message)
+                && let Some(waiting) = self.waiting.get_mut(&socket)
+            {
+                waiting.stays = stays;
                 break;
             }
         }
@@ -191,8 +214,12 @@ where
         }
     }
 
-    fn disconnected(&mut self, _: &mut Edge<'_, Self>, socket: SocketId, _: Gone) {
-        self.waiting.remove(&socket);
+    fn disconnected(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, _: Gone) {
+        let Some(Waiting { stays, .. }) = self.waiting.remove(&socket) else { return };
+        if cx.was_waited_for(socket) {
+            // Where the handler has just ended, it does not matter any more.
+            let _ = stays.send(Duration::ZERO);
+        }
     }
 
     fn place(&mut self, _: &str) -> PlainPlace {

@@ -62,7 +62,7 @@ impl NamespaceKit {
             Command::Carried(selection, errand) => self.carry_out(cx, &selection, errand),
             Command::Decided(socket, decision) => self.decided(cx, socket, decision),
             Command::Done(socket) => self.go_on(cx, socket),
-            Command::GiveUp(socket) => self.give_up(socket),
+            Command::GiveUp(socket) => self.give_up(cx, socket),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A namespace's handlers as a kit: each event is a future, polled once in its turn and a task only where it waits.
 
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
@@ -15,59 +15,15 @@ use super::acknowledgements::Acknowledgements;
 use super::args::Args;
 use super::builder::Handlers;
 use super::command::{Command, ask, in_turn};
+use super::conversation::{Conversation, LEFT_BEHIND_BYTES_MAX, Work};
 use super::extract::{Context, DisconnectReason, Event, States};
 use super::handle::AppId;
 use super::handler::{Erased, Failure, Handling};
 use super::refusal::Refusal;
 use super::socket::Socket;
 
-/// Events of one client that may wait for its handler; past it the client is not read.
-const WAITING_EVENTS_MAX: usize = 256;
-
-/// Bytes of them.
-const WAITING_BYTES_MAX: usize = 1 << 20;
-
 /// How long a handler may go on after its client has gone.
 const GRACE: Duration = Duration::from_secs(30);
-
-/// One client's events, while one of them is being handled.
-#[derive(Default)]
-struct Conversation {
-    waiting: VecDeque<Work>,
-    bytes: usize,
-    running: Option<AbortHandle>,
-}
-
-/// Something to be handled.
-enum Work {
-    Connect,
-    Event(Event),
-    Disconnect(DisconnectReason),
-}
-
-impl Work {
-    fn bytes(&self) -> usize {
-        let Self::Event(event) = self else { return 0 };
-        event.args.json.len() + event.args.attachments.iter().map(Vec::len).sum::<usize>()
-    }
-}
-
-impl Conversation {
-    fn push(&mut self, work: Work) {
-        self.bytes += work.bytes();
-        self.waiting.push_back(work);
-    }
-
-    fn pop(&mut self) -> Option<Work> {
-        let work = self.waiting.pop_front()?;
-        self.bytes -= work.bytes();
-        Some(work)
-    }
-
-    fn is_full(&self) -> bool {
-        self.waiting.len() >= WAITING_EVENTS_MAX || self.bytes >= WAITING_BYTES_MAX
-    }
-}
 
 /// What makes the kit of one namespace the same on every shard.
 #[derive(Clone)]
@@ -84,6 +40,8 @@ pub(crate) struct NamespaceKit {
     pub(super) setup: Setup,
     remote: Remote,
     conversations: HashMap<SocketId, Conversation>,
+    /// Middlewares that wait.
+    asking: HashMap<SocketId, AbortHandle>,
     /// What is known of clients that gave an auth payload or whose handshake is kept, and of all where names differ.
     contexts: HashMap<SocketId, Arc<Context>>,
     plain: Arc<Context>,
@@ -102,6 +60,7 @@ impl NamespaceKit {
             setup,
             remote,
             conversations: HashMap::new(),
+            asking: HashMap::new(),
             contexts: HashMap::new(),
             plain: Arc::new(plain),
             owed: Acknowledgements::default(),
@@ -135,9 +94,9 @@ impl NamespaceKit {
     /// Does something, or lets it wait behind what its client said before.
     fn enqueue(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, work: Work) {
         if let Some(conversation) = self.conversations.get_mut(&socket) {
-            conversation.push(work);
-            if conversation.is_full() {
-                cx.hold(socket);
+            conversation.waiting_bytes += work.bytes();
+            if conversation.waiting_bytes <= LEFT_BEHIND_BYTES_MAX || matches!(work, Work::Disconnect(_)) {
+                conversation.waiting.push_back(work);
             }
             return;
         }
@@ -145,6 +104,7 @@ impl NamespaceKit {
             let conversation = Conversation { running: Some(running), ..Conversation::default() };
             self.conversations.insert(socket, conversation);
             cx.busy(socket, true);
+            cx.hold(socket);
         }
     }
 
@@ -208,9 +168,10 @@ impl NamespaceKit {
     /// A handler that waited has ended: what waits behind it follows.
     pub(super) fn go_on(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
         while let Some(conversation) = self.conversations.get_mut(&socket) {
-            let Some(work) = conversation.pop() else {
+            let Some(work) = conversation.waiting.pop_front() else {
                 self.conversations.remove(&socket);
                 cx.busy(socket, false);
+                cx.release(socket);
                 if !cx.is_connected(socket) {
                     self.forget(socket);
                 }
@@ -225,9 +186,6 @@ impl NamespaceKit {
                 break;
             }
         }
-        if self.conversations.get(&socket).is_none_or(|conversation| !conversation.is_full()) {
-            cx.release(socket);
-        }
     }
 
     fn forget(&mut self, socket: SocketId) {
@@ -241,6 +199,7 @@ impl NamespaceKit {
         socket: SocketId,
         decision: Result<(), Refusal>,
     ) {
+        self.asking.remove(&socket);
         match decision {
             Ok(()) => cx.admit(socket),
             Err(refusal) => {
@@ -250,12 +209,24 @@ impl NamespaceKit {
         }
     }
 
-    /// The longest a handler may go on after its client has gone is over.
-    pub(super) fn give_up(&mut self, socket: SocketId) {
-        if let Some(running) = self.conversations.get_mut(&socket).and_then(|it| it.running.take()) {
+    /// The longest that a client's handlers may go on after it has gone is over: only its going is still to be handled, within
+    /// the same time.
+    pub(super) fn give_up(&mut self, cx: &Edge<'_, Self>, socket: SocketId) {
+        let Some(conversation) = self.conversations.get_mut(&socket) else { return };
+        conversation.waiting.retain(|work| matches!(work, Work::Disconnect(_)));
+        if let Some(running) = conversation.running.take() {
             // Its ending says so, as any other does.
             running.abort();
         }
+        self.give_up_after(GRACE, cx, socket);
+    }
+
+    fn give_up_after(&self, grace: Duration, cx: &Edge<'_, Self>, socket: SocketId) {
+        let (app, door, shard) = (self.setup.app, cx.door(), cx.shard());
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(grace).await;
+            ask(app, shard, door, Command::GiveUp(socket));
+        });
     }
 }
 
@@ -338,10 +309,11 @@ impl Kit for NamespaceKit {
         match poll {
             Poll::Ready(outcome) => self.decided(cx, socket, decision(outcome)),
             Poll::Pending => {
-                tokio::task::spawn_local(async move {
+                let task = tokio::task::spawn_local(async move {
                     let decision = decision(asking.await);
                     ask(app, shard, door, Command::Decided(socket, decision));
                 });
+                self.asking.insert(socket, task.abort_handle());
             }
         }
     }
@@ -380,17 +352,17 @@ impl Kit for NamespaceKit {
     fn disconnected(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId, gone: Gone) {
         self.owed.gone(socket);
         if !cx.was_admitted(socket) {
+            if let Some(asking) = self.asking.remove(&socket) {
+                asking.abort();
+            }
             return self.forget(socket);
         }
         self.enqueue(cx, socket, Work::Disconnect(DisconnectReason::of(gone)));
         if !self.conversations.contains_key(&socket) {
             return self.forget(socket);
         }
-        let (app, door, shard) = (self.setup.app, cx.door(), cx.shard());
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(GRACE).await;
-            ask(app, shard, door, Command::GiveUp(socket));
-        });
+        let grace = if cx.was_waited_for(socket) { Duration::ZERO } else { GRACE };
+        self.give_up_after(grace, cx, socket);
     }
 
     fn place(&mut self, _: &str) -> PlainPlace {

@@ -4,6 +4,7 @@ mod acknowledgements;
 mod args;
 mod builder;
 mod command;
+mod conversation;
 mod errands;
 mod extract;
 mod handle;

@@ -51,6 +51,27 @@ pub struct Packet<'a> {
     pub attachments: Vec<Vec<u8>>,
 }
 
+impl Packet<'_> {
+    /// The same, of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Packet<'static> {
+        Packet {
+            kind: self.kind,
+            namespace: Cow::Owned(self.namespace.into_owned()),
+            id: self.id,
+            data: Cow::Owned(self.data.into_owned()),
+            attachments: self.attachments,
+        }
+    }
+
+    /// Bytes that it takes.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let attachments = self.attachments.iter().map(|bytes| size_of_val(bytes) + bytes.len());
+        size_of_val(self) + self.namespace.len() + self.data.len() + attachments.sum::<usize>()
+    }
+}
+
 /// What came of one packet of Engine.IO.
 #[derive(Debug)]
 pub enum Came<'a> {

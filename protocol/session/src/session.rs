@@ -270,7 +270,7 @@ impl Session {
         self.native.as_ref().is_some_and(|native| !native.pending.is_empty())
     }
 
-    /// Says that the socket is not read for a while: the heartbeat rests until it is read again.
+    /// Says that the socket is not read for a while: until it is read again nobody is given up for silence.
     pub fn suspend(&mut self, suspended: bool, now_ms: u64) {
         if self.suspended && !suspended {
             self.last_seen_ms = now_ms;
@@ -318,6 +318,14 @@ impl Session {
         transmit: &mut Vec<u8>,
     ) -> Check {
         if self.suspended {
+            // No answer is waited for, since nobody would read it. But an end that stands behind what is not read shows itself
+            // in no other way: whoever has gone answers with a reset.
+            let asks_at = self.last_seen_ms.max(self.asked_ms).saturating_add(heartbeat.interval_ms);
+            if now_ms < asks_at {
+                return Check::Again { at_ms: asks_at };
+            }
+            write_frame(transmit, Opcode::Ping, true, false, &[], None);
+            self.asked_ms = now_ms;
             return Check::Again { at_ms: now_ms + heartbeat.interval_ms };
         }
         if self.reader.holds_inflater() {

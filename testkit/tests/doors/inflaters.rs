@@ -84,6 +84,7 @@ fn neither_does_a_byte_now_and_then_while_others_wait() {
             house.bytes(*peer, &more);
         }
     }
+    assert_eq!(house.heard(honest), [Heard::Ping], "what it answers is not read yet");
     assert_eq!(house.reading(honest), Reading::More, "its turn has come");
     house.bytes(honest, &end);
     assert_eq!(house.heard(honest), [Heard::Text("let me through".to_owned())]);

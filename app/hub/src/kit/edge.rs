@@ -124,12 +124,13 @@ impl<K: Kit + ?Sized> Edge<'_, K> {
         }
     }
 
-    /// Does not read a connection of this shard until [`Edge::release`]: the kit has as much of it as it can hold.
+    /// Takes no more messages of a connection of this shard until [`Edge::release`]: it is not read, or, where it is a client's
+    /// part in a namespace, its events are kept by the hub while all else goes on.
     pub fn hold(&mut self, socket: SocketId) {
         self.core.hold(socket);
     }
 
-    /// Reads a connection again that was held.
+    /// Takes messages of a connection again that was held.
     pub fn release(&mut self, socket: SocketId) {
         self.core.release(socket);
     }
@@ -138,6 +139,14 @@ impl<K: Kit + ?Sized> Edge<'_, K> {
     /// drain wait for it.
     pub fn busy(&mut self, socket: SocketId, busy: bool) {
         self.core.set_busy(socket, busy);
+    }
+
+    /// Whether the kit has had its time for a connection that has gone: its peer hung up long before that was found.
+    #[must_use]
+    pub fn was_waited_for(&self, socket: SocketId) -> bool {
+        let Some(connection) = self.core.get(socket) else { return false };
+        let carrier = connection.member().and_then(|member| self.core.get(member.carrier));
+        carrier.unwrap_or(connection).hung_up
     }
 
     /// Begins to close a connection of this shard.

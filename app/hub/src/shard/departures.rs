@@ -14,7 +14,10 @@ pub(super) const DEPARTURES_PER_TURN: usize = 1_024;
 impl Shard {
     /// Whether the next turn has something to do that no event announces.
     pub(crate) fn is_unsettled(&self) -> bool {
-        !self.core.departed.is_empty() || self.core.could_resume() || self.has_posts_due()
+        !self.core.departed.is_empty()
+            || !self.core.released.is_empty()
+            || self.core.could_resume()
+            || self.has_posts_due()
     }
 
     /// Timers that are set, beside one a connection.
@@ -32,6 +35,10 @@ impl Shard {
                 self.core.clear_current();
                 self.kits[usize::from(door.0)].connected(&mut self.core, socket);
             }
+        }
+        for _ in 0..self.core.released.len() {
+            let Some(socket) = self.core.released.pop_front() else { break };
+            self.hand_over_parked(socket);
         }
         if !self.core.departed.is_empty() {
             self.tell_of_departed();
@@ -53,6 +60,8 @@ impl Shard {
             self.core.departures_left = self.core.departures_left.saturating_sub(1 + rooms.len());
             self.core.memberships -= rooms.len();
             self.core.leave_door(door, position);
+            // What it said before it went is handled before its going.
+            while self.hand_over_one(socket) {}
             self.core.clear_current();
             for membership in rooms {
                 self.core.leave_list(membership);

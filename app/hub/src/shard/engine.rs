@@ -255,24 +255,35 @@ impl Shard {
             self.core.counters.misbehaved += 1;
             return self.core.close(carrier, CloseCode::TOO_BIG, "Message too big for its namespace");
         }
-        let dialect = rules.dialect;
         let Ok(event) = socketio::event(&packet.data) else {
             return self.core.end_engine(carrier, Gone::Undecodable, true);
         };
         if !is_admitted {
             return self.core.end_engine(carrier, Gone::OutOfPlace, true);
         }
-        if dialect == Dialect::Events {
-            let event = SocketEvent {
-                name: event.name,
-                arguments: event.args,
-                attachments: packet.attachments,
-                id: packet.id,
-            };
+        if self.core.is_parked(member) {
+            return self.core.park(member, packet);
+        }
+        self.said(member, event, packet.attachments, packet.id);
+    }
+
+    /// An event for the application of a namespace.
+    pub(super) fn said(
+        &mut self,
+        member: SocketId,
+        event: socketio::Event<'_>,
+        attachments: Vec<Vec<u8>>,
+        id: Option<u64>,
+    ) {
+        let Some(door) = self.core.get(member).map(|connection| usize::from(connection.door.0)) else {
+            return;
+        };
+        if self.core.rules[door].dialect == Dialect::Events {
+            let event = SocketEvent { name: event.name, arguments: event.args, attachments, id };
             self.core.set_current(member, None);
             self.kits[door].received(&mut self.core, member, Message::Event(event));
         } else {
-            self.native_event(member, event, packet.attachments, packet.id);
+            self.native_event(member, event, attachments, id);
         }
     }
 
@@ -369,6 +380,7 @@ impl Core {
                 members: Vec::new(),
                 prober: None,
                 handshake: handshake.clone(),
+                parked_bytes: 0,
             }),
             EngineArrival::Probe(id) => {
                 let nobody = SocketId { shard: self.shard, slot: u32::MAX, generation: 0 };

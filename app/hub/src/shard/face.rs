@@ -96,6 +96,7 @@ impl Shard {
             answers: std::collections::VecDeque::new(),
             posts: std::collections::VecDeque::new(),
             admitted: std::collections::VecDeque::new(),
+            released: std::collections::VecDeque::new(),
             moved: None,
             outgoing: (0..setup.shards).map(|_| Vec::new()).collect(),
             outgoing_bytes: 0,
@@ -245,6 +246,7 @@ impl Shard {
                 Due::Batch(_) | Due::Turn => {}
                 Due::Farewell(socket) => self.core.farewell(socket),
                 Due::Noop(socket) => self.core.noop(socket),
+                Due::HungUp(socket) => self.core.still_hung_up(socket),
             }
         }
         self.core.settle_waiting();

@@ -4,6 +4,7 @@
 mod departures;
 mod engine;
 mod face;
+mod parked;
 mod receive;
 
 pub use face::{Door, Shard, ShardSetup};

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use fanfare_session::websocket::CloseCode;
 
-use super::connection::{Connection, connection_in};
+use super::connection::{BUSY_MS, connection_in};
 use super::core::{Core, Gone};
+use super::parked::PARKED_BYTES_MAX;
+use super::role::Carrier;
 use super::timers::Due;
 use crate::ids::SocketId;
 use crate::limits::{MAILBOX_BYTES_MAX, MEMBERSHIP_BYTES, MEMORY_STALL_MS, ROOM_BYTES};
@@ -69,7 +71,8 @@ impl Core {
         let leftover = connection.leftover.as_ref().map_or(0, |leftover| leftover.capacity());
         let batch = connection.batch.as_ref().map_or(0, |batch| batch.text.capacity());
         let engine = connection.carrier().map_or(0, |carrier| {
-            carrier.engine.held_bytes() + carrier.post.as_ref().map_or(0, |post| post.body.capacity())
+            let post = carrier.post.as_ref().map_or(0, |post| post.body.capacity());
+            carrier.engine.held_bytes() + post + carrier.parked_bytes
         });
         let holds = connection.session.held_bytes() + leftover + batch + engine;
         let held = std::mem::replace(&mut connection.held_bytes, holds);
@@ -97,7 +100,9 @@ impl Core {
 
     /// Whether this connection has to wait before it is read further, and for what.
     pub(crate) fn pause_due(&self, slot: u32, told: Told) -> Option<Pause> {
-        if self.at(slot)?.held {
+        let is_full = |carrier: &Carrier| carrier.parked_bytes >= PARKED_BYTES_MAX;
+        let connection = self.at(slot)?;
+        if connection.held || connection.carrier().is_some_and(is_full) {
             return Some(Pause::Kit);
         }
         if told.other_shards && self.mailboxes_half_full() {
@@ -193,12 +198,36 @@ impl Core {
     }
 
     /// The peer of a connection that waits has ended its direction. Where it waits for memory it goes: its end would not be
-    /// noticed before others have given theirs back, and they may be waiting just so.
+    /// noticed before others have given theirs back, and they may be waiting just so. Where it waits for its kit it goes
+    /// after a while, unless the kit has caught up by then: nothing else would end what the kit waits for.
     pub(crate) fn ended_unread(&mut self, socket: SocketId) {
-        let waits = self.get(socket).is_some_and(|there| there.paused && there.gone.is_none());
-        if waits && self.waiting.memory.contains(&socket) {
+        let Some(connection) = self.get(socket).filter(|there| there.paused && there.gone.is_none()) else {
+            return;
+        };
+        if self.waiting.memory.contains(&socket) {
             self.counters.shed += 1;
-            self.cut_off(socket.slot, CloseCode::TRY_AGAIN_LATER, "Out of memory");
+            return self.cut_off(socket.slot, CloseCode::TRY_AGAIN_LATER, "Out of memory");
+        }
+        let waits_for_kit = self.pause_due(socket.slot, Told::default()) == Some(Pause::Kit);
+        if waits_for_kit && !connection.hung_up {
+            self.timers.set(self.now.ms + BUSY_MS, Due::HungUp(socket));
+            if let Some(connection) = self.get_mut(socket) {
+                connection.hung_up = true;
+            }
+        }
+    }
+
+    /// The peer hung up a while ago. Where its connection still waits for its kit, it goes.
+    pub(crate) fn still_hung_up(&mut self, socket: SocketId) {
+        let Some(connection) = self.get(socket).filter(|there| there.gone.is_none()) else { return };
+        let is_paused = connection.paused;
+        let goes = is_paused && self.pause_due(socket.slot, Told::default()) == Some(Pause::Kit);
+        if let Some(connection) = self.get_mut(socket) {
+            connection.hung_up = goes;
+            connection.ended |= goes;
+        }
+        if goes {
+            self.expire(socket.slot, Gone::Lost);
         }
     }
 
@@ -210,11 +239,8 @@ impl Core {
     }
 
     pub(crate) fn hold(&mut self, socket: SocketId) {
-        let Some(connection) = self.get_mut(socket) else { return };
-        connection.held = true;
-        // What a client says in one namespace comes with what it says in the others.
-        if let Some(carrier) = connection.member().map(|member| member.carrier) {
-            self.hold(carrier);
+        if let Some(connection) = self.get_mut(socket) {
+            connection.held = true;
         }
     }
 
@@ -223,18 +249,17 @@ impl Core {
         if !std::mem::replace(&mut connection.held, false) {
             return;
         }
-        let Some(carrier) = connection.member().map(|member| member.carrier) else {
-            self.unpause(socket);
-            return;
-        };
-        let others = self.get(carrier).and_then(Connection::carrier).map(|there| there.members.as_slice());
-        let is_held = |slot: &u32| self.at(*slot).is_some_and(|member| member.held);
-        if !others.unwrap_or_default().iter().any(is_held) {
-            self.release(carrier);
+        match connection.member() {
+            // What a client says in one namespace comes with what it says in the others: it is read all the time.
+            Some(member) if member.parked.is_empty() => {}
+            Some(_) => self.released.push_back(socket),
+            None => {
+                self.unpause(socket);
+            }
         }
     }
 
-    fn unpause(&mut self, socket: SocketId) -> bool {
+    pub(super) fn unpause(&mut self, socket: SocketId) -> bool {
         let now_ms = self.now.ms;
         let Some(connection) =
             self.get_mut(socket).filter(|connection| connection.paused && !connection.held)

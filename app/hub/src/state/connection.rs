@@ -106,6 +106,8 @@ pub(crate) struct Connection {
     pub(crate) busy: bool,
     /// The kit wants no more of it for now.
     pub(crate) held: bool,
+    /// The peer hung up while it was not read; what the kit was at work on has had its time since.
+    pub(crate) hung_up: bool,
     /// The peer sends nothing more.
     pub(crate) ended: bool,
     /// It has gone, and its rooms and its kit know.
@@ -116,7 +118,7 @@ pub(crate) struct Connection {
 pub(crate) const NOWHERE: u32 = u32::MAX;
 
 /// How long a kit may still work on what a peer said that has ended since.
-const BUSY_MS: u64 = 30_000;
+pub(super) const BUSY_MS: u64 = 30_000;
 
 impl Connection {
     pub(crate) fn carrier(&self) -> Option<&Carrier> {

@@ -122,6 +122,8 @@ pub(crate) struct Core {
     pub(crate) posts: VecDeque<SocketId>,
     /// Socket.IO clients that have been taken into a namespace and whose kit does not know yet.
     pub(crate) admitted: VecDeque<SocketId>,
+    /// Those whose kit takes again what is parked for it.
+    pub(crate) released: VecDeque<SocketId>,
     /// A WebSocket that belongs to another connection from now on.
     pub(crate) moved: Option<(SocketId, SocketId)>,
     /// Envelopes for each shard.
@@ -177,6 +179,7 @@ impl Core {
             paused: false,
             busy: false,
             held: false,
+            hung_up: false,
             ended: false,
             told: false,
         };

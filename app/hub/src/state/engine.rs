@@ -151,6 +151,10 @@ impl Core {
         let socket = self.socket_at(slot)?;
         let connection = connection_in(&mut self.slots, slot)?;
         if connection.paused {
+            if !connection.polls() {
+                // As the heartbeat of a WebSocket of its own does.
+                self.push_packet(slot, PING);
+            }
             return Some(now_ms + heartbeat.interval_ms);
         }
         match connection.role.as_deref_mut()? {

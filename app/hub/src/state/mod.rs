@@ -9,6 +9,7 @@ mod deliver;
 mod drain;
 mod engine;
 mod namespaces;
+mod parked;
 mod role;
 mod rooms;
 mod timers;

@@ -1,6 +1,7 @@
 //! A Socket.IO client's parts in namespaces: each is a connection of its own to its door, whose messages go through the
 //! session that carries it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use fanfare_session::native::ErrorCode;
@@ -54,7 +55,7 @@ impl Core {
             return Err(format!("A client may be in {NAMESPACES_PER_CONNECTION_MAX} namespaces at once"));
         }
         let namespace = self.namespace_name(door, namespace);
-        let member = Member { namespace, carrier, admitted: false };
+        let member = Member { namespace, carrier, admitted: false, parked: VecDeque::new() };
         let socket = self.insert(door, variant, Some(Role::Member(member)), None);
         if let Some(carrier) = self.get_mut(carrier).and_then(Connection::carrier_mut) {
             carrier.members.push(socket.slot);

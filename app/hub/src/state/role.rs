@@ -1,10 +1,11 @@
 //! What a connection is, beside a WebSocket of its own: an Engine.IO session, somebody in a namespace of one, or the second
 //! link of one that upgrades.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use fanfare_session::Engine;
 use fanfare_session::engineio::Probe;
+use fanfare_session::{Engine, Packet};
 
 use crate::ids::SocketId;
 
@@ -45,6 +46,8 @@ pub(crate) struct Carrier {
     /// The WebSocket that is about to take over.
     pub(crate) prober: Option<SocketId>,
     pub(crate) handshake: Option<Arc<Handshake>>,
+    /// What is parked with its members.
+    pub(crate) parked_bytes: usize,
 }
 
 /// The requests of a session without a WebSocket.
@@ -68,6 +71,8 @@ pub(crate) struct Member {
     pub(crate) carrier: SocketId,
     /// The namespace has taken it in.
     pub(crate) admitted: bool,
+    /// Events that have come while the namespace takes no more of them, in their order.
+    pub(crate) parked: VecDeque<Packet<'static>>,
 }
 
 /// A WebSocket that has come for a session which polls.

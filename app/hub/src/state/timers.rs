@@ -33,6 +33,8 @@ pub(crate) enum Due {
     Turn,
     /// A session whose WebSocket is being tried may have a poll that waits.
     Noop(SocketId),
+    /// The peer of a connection that its kit keeps waiting hung up a while ago.
+    HungUp(SocketId),
 }
 
 #[derive(Debug)]
@@ -177,6 +179,9 @@ impl Core {
         let check = if departed && now_ms < gives_up_at_ms {
             Check::Again { at_ms: gives_up_at_ms }
         } else if departed {
+            if let Some(connection) = self.at_mut(slot) {
+                connection.hung_up |= connection.busy && connection.gone.is_none();
+            }
             Check::Expired(Expiry::Close)
         } else if connection.role.is_some() && connection.gone.is_none() {
             let Some(at_ms) = self.check_engine(slot) else { return };

@@ -175,3 +175,42 @@ fn the_end_of_one_who_is_held_or_has_been_sent_away_sends_nobody_away() {
     house.turn_now(&[(0, ENDED), (0, ENDED)]);
     assert_eq!(house.shard.counters().shed, 1, "it is sent away once");
 }
+
+/// What a kit waits for may never come, and nothing else would end such a connection.
+#[test]
+fn whoever_hangs_up_while_held_goes_half_a_minute_later() {
+    let mut house = one();
+    house.ends(0).input.extend([0x81, 0x81, 0, 0, 0, 0, b'x']);
+    house.turn(&[0]);
+    house.ask(0, 0, 1);
+    house.ends(0).ended = true;
+    house.turn_now(&[(0, ENDED), (0, ENDED)]);
+    let hung_up_ms = house.now_ms;
+    house.now_ms = hung_up_ms + 29_999;
+    house.turn_now(&[]);
+    assert_eq!((house.shard.connections(), house.removed.len()), (1, 0));
+    house.now_ms = hung_up_ms + 30_000;
+    house.turn_now(&[]);
+    house.settle();
+    assert_eq!((house.shard.connections(), house.removed.len(), house.shard.timers()), (0, 1, 0));
+}
+
+#[test]
+fn whoever_is_let_go_in_time_is_heard_out_although_he_hung_up() {
+    let mut house = one();
+    house.ends(0).input.extend([0x81, 0x81, 0, 0, 0, 0, b'x']);
+    house.turn(&[0]);
+    house.ask(0, 0, 1);
+    house.ends(0).ended = true;
+    house.turn_now(&[(0, ENDED)]);
+    house.now_ms += 29_000;
+    let socket = house.socket(0);
+    house.shard.woken(socket);
+    house.turn(&[]);
+    house.settle();
+    assert_eq!(house.ends(0).sent_bytes, 2 + 3, "a ping, and the answer to what it said last");
+    house.now_ms += 2_000;
+    house.turn_now(&[]);
+    house.settle();
+    assert_eq!((house.shard.connections(), house.removed.len()), (0, 1));
+}
