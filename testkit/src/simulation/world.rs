@@ -6,13 +6,13 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 
 use fanfare_hub::{
-    Arrival, Dialect, Door, DoorId, DoorRules, EngineArrival, Envelope, Heartbeat, Instance, Kit, Limits,
-    Links, Namespace, Now, Parser, Readiness, Shard, ShardId, ShardSetup, Silent, Token,
+    Arrival, DoorId, EngineArrival, Envelope, Heartbeat, Instance, Limits, Links, Now, Readiness, Shard,
+    ShardId, ShardSetup, Token,
 };
-use fanfare_kits::{Binary, Chat, Echo};
 use fanfare_websocket::Opcode;
 
 use super::client::{Client, Exit};
+use super::doors::{SOCKETIO, doors};
 use super::network::{Pipe, ServerEnd, Wire};
 use super::random::Random;
 
@@ -21,9 +21,6 @@ const UNIX_START_MS: u64 = 1_700_000_000_000;
 
 /// Where the shards' forward clock starts.
 const START_MS: u64 = 10_000;
-
-/// The door of Socket.IO clients, who are in the chat as its namespace.
-const SOCKETIO: DoorId = DoorId(3);
 
 /// What a seed decides.
 #[derive(Clone, Debug)]
@@ -484,19 +481,9 @@ fn sim_shard(plan: &Plan, shard: u16) -> SimShard {
         seed: plan.seed | 1,
         limits,
     };
-    let rules =
-        |plain: DoorRules| DoorRules { text_limit_bytes: 1 << 20, binary_limit_bytes: 1 << 22, ..plain };
-    let socketio = DoorRules { dialect: Dialect::SocketIo(Parser::Json), ..DoorRules::default() };
-    let chat = Namespace::Named("/chat".into());
-    let doors = vec![
-        Door::new(rules(Echo.rules()), Echo),
-        Door::new(DoorRules { namespace: Some(chat), ..rules(Chat.rules()) }, Chat),
-        Door::new(rules(Binary.rules()), Binary),
-        Door::new(rules(socketio), Silent),
-    ];
     let now = Now { ms: START_MS, unix_ms: UNIX_START_MS + START_MS };
     SimShard {
-        shard: Shard::new(setup, doors, now),
+        shard: Shard::new(setup, doors(), now),
         links: Links::default(),
         ready: Vec::new(),
         arrivals: Vec::new(),
