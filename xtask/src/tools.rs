@@ -21,6 +21,8 @@ pub(crate) const NPM: Tool = Tool { program: "npm", packages: &["npm"] };
 pub(crate) const PYTHON: Tool = Tool { program: "python3", packages: &["python3", "python3-venv"] };
 pub(crate) const CHROMIUM: Tool = Tool { program: "chromium", packages: &["chromium"] };
 pub(crate) const TASKSET: Tool = Tool { program: "taskset", packages: &["util-linux"] };
+pub(crate) const NGINX: Tool = Tool { program: "nginx", packages: &["nginx"] };
+pub(crate) const HAPROXY: Tool = Tool { program: "haproxy", packages: &["haproxy"] };
 pub(crate) const STRACE: Tool = Tool { program: "strace", packages: &["strace"] };
 pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", packages: &["valgrind"] };
 
