@@ -102,6 +102,35 @@ await test("a picture is shown, and a page that calls itself one is not", async 
   await ada.page.waitForFunction(() => document.querySelectorAll("chat-messages img").length === 1 && !document.querySelector(".progress, .message.pending"));
 });
 
+await test("the way of the connection can be chosen, and every way is the same conversation", async () => {
+  for (const [way, words, path] of [["socketio", "Socket.IO", "socket.io/"], ["polling", "Socket.IO, long-polling", "socket.io/"], ["native", "WebSocket", "chat"]]) {
+    await ada.page.selectOption("#way", way);
+    await ada.page.locator('fanfare-status[data-state="open"]', { hasText: `Connected · ${words} · ` }).waitFor();
+    await bob.someone("Ada").waitFor();
+    await ada.says(`This is Ada, by ${words} to ${path}`);
+    await bob.sees(`This is Ada, by ${words} to ${path}`);
+    await bob.says(`Bob hears Ada by ${words}`);
+    await ada.sees(`Bob hears Ada by ${words}`);
+    await ada.someone("Bob").click();
+    await ada.says(`Between us, by ${words}`);
+    await bob.place("Ada").first().waitFor();
+    await ada.place("lobby").click();
+    const bytes = randomBytes(300_000);
+    await ada.give([{ name: `by ${way}.bin`, mimeType: "application/octet-stream", buffer: bytes }]);
+    await bob.log.locator(".attached", { hasText: `by ${way}.bin` }).waitFor();
+    await ada.page.waitForFunction(() => !document.querySelector(".message.pending, .progress, .state.fault"));
+    if (way === "polling") await ada.page.screenshot({ path: `${values.screens}/light-polling.png` });
+    await bob.text.pressSequentially("t");
+    await ada.page.locator("#typing", { hasText: "Bob is typing" }).waitFor();
+    await bob.text.fill("");
+  }
+  while ((await bob.place("Ada").count()) > 0) {
+    await bob.place("Ada").first().click();
+    await bob.page.click("#leave");
+  }
+  await bob.place("lobby").click();
+}, 60_000);
+
 await test("screens", async () => {
   const file = (name) => ({ path: `${values.screens}/${name}.png` });
   await ada.page.screenshot(file("light-chat"));

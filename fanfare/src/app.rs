@@ -26,6 +26,14 @@ struct Mounted {
 }
 
 /// What a [`Server`](crate::Server) serves.
+///
+/// ```
+/// use fanfare::{App, Args, Socket, kits};
+///
+/// let app = App::new().mount("/chat", kits::Chat).namespace("/", |root| {
+///     root.on("say", async |socket: Socket, args: Args| socket.broadcast().emit("said", args))
+/// });
+/// ```
 pub struct App {
     id: AppId,
     mounted: Vec<Mounted>,
@@ -50,6 +58,10 @@ impl Default for App {
 
 impl App {
     /// An app with nothing in it.
+    ///
+    /// ```
+    /// let app = fanfare::App::new();
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -168,12 +180,20 @@ impl App {
     }
 
     /// Where Socket.IO clients come, instead of `/socket.io/`.
+    ///
+    /// ```
+    /// let app = fanfare::App::new().socketio_path("/live/").namespace("/", |root| root);
+    /// ```
     #[must_use]
     pub fn socketio_path(self, path: &str) -> Self {
         Self { socketio_path: path.to_owned(), ..self }
     }
 
     /// The longest packet of a Socket.IO client, and the longest body of a poll, in bytes. It is what clients are told.
+    ///
+    /// ```
+    /// let app = fanfare::App::new().max_payload(1_000_000);
+    /// ```
     #[must_use]
     pub fn max_payload(self, bytes: usize) -> Self {
         Self { max_payload_bytes: bytes, ..self }
@@ -181,6 +201,10 @@ impl App {
 
     /// How Socket.IO packets are written: as JSON, or in msgpack for clients with `socket.io-msgpack-parser`. It comes before
     /// the namespaces.
+    ///
+    /// ```
+    /// let app = fanfare::App::new().parser(fanfare::Parser::MsgPack).namespace("/", |root| root);
+    /// ```
     #[must_use]
     pub fn parser(mut self, parser: Parser) -> Self {
         self.id.is_msgpack = parser == Parser::MsgPack;
@@ -188,6 +212,11 @@ impl App {
     }
 
     /// A way to the namespaces that the app has so far, from outside its handlers.
+    ///
+    /// ```
+    /// let app = fanfare::App::new().namespace("/news", |news| news);
+    /// let news = app.handle().of("/news").expect("it was just added");
+    /// ```
     #[must_use]
     pub fn handle(&self) -> Handle {
         let mounted = (0u8..).zip(&self.mounted);
@@ -198,6 +227,14 @@ impl App {
     }
 
     /// The longest message, in bytes after inflating, of what was added last. A longer one closes the connection with 1009.
+    ///
+    /// ```
+    /// use fanfare::{App, Message, WebSocket};
+    ///
+    /// let app = App::new()
+    ///     .websocket("/small", async |socket: WebSocket, message: Message| socket.send(message))
+    ///     .message_limit(1_000);
+    /// ```
     ///
     /// # Panics
     /// Where nothing was added before: there is nothing to limit, which the author has to hear.

@@ -24,6 +24,13 @@ const WAITING_BYTES_MAX: usize = 1 << 20;
 const GRACE: Duration = Duration::from_secs(30);
 
 /// What a handler returns: nothing, or a result whose error closes the connection.
+///
+/// ```
+/// use fanfare::Outcome;
+///
+/// assert!(().outcome().is_ok());
+/// assert_eq!(Err::<(), _>("it went wrong").outcome(), Err("it went wrong".to_owned()));
+/// ```
 pub trait Outcome {
     /// The error, in words.
     ///

@@ -8,6 +8,13 @@ use fanfare_driver::{StartError, Stopped};
 use crate::namespace::{AppId, stopped};
 
 /// Why an app could not be served.
+///
+/// ```
+/// use fanfare::{App, ServeError, Server};
+///
+/// let error = Server::bind("nowhere").start(App::new()).err().expect("it is no address");
+/// assert!(matches!(error, ServeError::Address(_)));
+/// ```
 #[derive(thiserror::Error)]
 pub enum ServeError {
     /// The address is none, and no name that resolves to one.
@@ -29,6 +36,11 @@ impl std::fmt::Debug for ServeError {
 }
 
 /// A server that serves.
+///
+/// ```
+/// let running = fanfare::Server::bind("127.0.0.1:0").start(fanfare::App::new()).expect("a free port");
+/// println!("{}", running.address());
+/// ```
 pub struct Running {
     pub(crate) server: fanfare_driver::Server,
     pub(crate) _served: Served,
@@ -45,6 +57,12 @@ impl Drop for Served {
 
 impl Running {
     /// Where it listens; a server that does not has the unspecified address and no port.
+    ///
+    /// ```
+    /// # use fanfare::{App, Server};
+    /// # let running = Server::bind("127.0.0.1:0").start(App::new()).unwrap();
+    /// assert!(running.address().ip().is_loopback());
+    /// ```
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
@@ -55,11 +73,26 @@ impl Running {
     }
 
     /// Begins to end gracefully: no new connections, everybody told within `within`.
+    ///
+    /// ```
+    /// # use fanfare::{App, Server};
+    /// # let running = Server::bind("127.0.0.1:0").start(App::new()).unwrap();
+    /// running.drain(std::time::Duration::from_secs(1));
+    /// ```
     pub fn drain(&self, within: Duration) {
         self.server.drain(within);
     }
 
     /// Waits until the server has ended. Dropping the future does not end it; dropping [`Running`] does.
+    ///
+    /// ```
+    /// # use fanfare::{App, Server};
+    /// # let running = Server::bind("127.0.0.1:0").start(App::new()).unwrap();
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// running.drain(std::time::Duration::from_secs(1));
+    /// running.wait().await.expect("it ends gracefully");
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`ServeError::Failed`] where a shard ended by itself.

@@ -25,6 +25,11 @@ use crate::running::Running;
 ///
 /// The client's address is the [`Client`] among the request's extensions, where somebody has put one there: without it, limits
 /// on addresses do not hold.
+///
+/// ```
+/// let app = fanfare::App::new().namespace("/", |root| root).into_service().expect("its threads start");
+/// let router: axum::Router = axum::Router::new().fallback_service(app);
+/// ```
 #[derive(Clone)]
 pub struct AppService {
     service: fanfare_driver::Service,
@@ -63,11 +68,24 @@ impl AppService {
     }
 
     /// Begins to end gracefully: nobody new is let in, and everybody is told to reconnect within `within`.
+    ///
+    /// ```
+    /// let app = fanfare::App::new().into_service().expect("its threads start");
+    /// app.drain(std::time::Duration::from_secs(1));
+    /// ```
     pub fn drain(&self, within: Duration) {
         self.running.drain(within);
     }
 
     /// Waits until everybody has gone who was told to.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let app = fanfare::App::new().into_service().expect("its threads start");
+    /// app.drain(std::time::Duration::from_secs(1));
+    /// app.drained().await;
+    /// # });
+    /// ```
     pub async fn drained(&self) {
         while !self.running.is_finished() {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -6,6 +6,13 @@ use fanfare_driver::Remote;
 use fanfare_hub::{CloseCode, Outgoing, SocketId};
 
 /// A message of a plain WebSocket.
+///
+/// ```
+/// use fanfare::Message;
+///
+/// assert_eq!(Message::from("text"), Message::Text("text".to_owned()));
+/// assert_eq!(Message::from(vec![1, 2]), Message::Binary(vec![1, 2]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// Text.
@@ -69,6 +76,12 @@ pub(crate) fn in_turn<R>(run: impl FnOnce() -> R) -> (R, Vec<Command>) {
 }
 
 /// A connection. It can be kept, cloned and used from any thread; what is sent to one that has gone goes nowhere.
+///
+/// ```
+/// use fanfare::{App, Message, WebSocket};
+///
+/// let app = App::new().websocket("/", async |socket: WebSocket, message: Message| socket.send(message));
+/// ```
 #[derive(Clone, Debug)]
 pub struct WebSocket {
     pub(crate) id: SocketId,
@@ -77,17 +90,35 @@ pub struct WebSocket {
 
 impl WebSocket {
     /// Which connection this is, for as long as the server runs.
+    ///
+    /// ```
+    /// use fanfare::{App, Message, WebSocket};
+    ///
+    /// let app = App::new().websocket("/", async |socket: WebSocket, message: Message| println!("{:?}", socket.id()));
+    /// ```
     #[must_use]
     pub fn id(&self) -> SocketId {
         self.id
     }
 
     /// Sends a message. It returns at once; a client too slow to take what is sent is closed with 1013.
+    ///
+    /// ```
+    /// use fanfare::{App, Message, WebSocket};
+    ///
+    /// let app = App::new().websocket("/", async |socket: WebSocket, message: Message| socket.send(message));
+    /// ```
     pub fn send(&self, message: impl Into<Message>) {
         self.ask(Command::Send(self.id, message.into()));
     }
 
     /// Begins to close the connection; what was sent before arrives first.
+    ///
+    /// ```
+    /// use fanfare::{App, Message, WebSocket};
+    ///
+    /// let app = App::new().websocket("/", async |socket: WebSocket, message: Message| socket.close(fanfare::CloseCode::NORMAL, "as you wish"));
+    /// ```
     pub fn close(&self, code: CloseCode, reason: &str) {
         self.ask(Command::Close(self.id, code, reason.to_owned()));
     }

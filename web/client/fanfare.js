@@ -98,6 +98,11 @@ export class Fanfare extends EventTarget {
     return this;
   }
 
+  /** What carries the connection, in words: a `WebSocket` that was given may have its own. */
+  get transport() {
+    return /** @type {{ transport?: string } | null} */ (/** @type {unknown} */ (this.#socket))?.transport ?? "WebSocket";
+  }
+
   /** How many messages wait to be sent. */
   get unsent() {
     return this.#queue.length;

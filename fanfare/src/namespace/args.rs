@@ -22,10 +22,29 @@ pub struct Args {
 }
 
 /// Bytes: an argument by itself.
+///
+/// ```
+/// # use fanfare::{App, Binary, Socket};
+/// # App::new().namespace("/", |root| {
+/// root.on("picture", async |socket: Socket, Binary(bytes): Binary| {
+///     socket.broadcast().emit("picture", Binary(bytes))
+/// })
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binary(pub Vec<u8>);
 
 /// Why something cannot be sent.
+///
+/// ```
+/// # use fanfare::{App, EmitError, Socket};
+/// # App::new().namespace("/", |root| {
+/// root.on("loop", async |socket: Socket| match socket.emit("connect", ()) {
+///     Err(EmitError::Reserved(name)) => println!("{name} belongs to the protocol"),
+///     _ => unreachable!("it is reserved"),
+/// })
+/// # });
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum EmitError {
     /// The value has no JSON form, such as a map whose keys are no strings.
@@ -41,6 +60,15 @@ pub enum EmitError {
 
 /// What can be the arguments of an event: a reference to anything that serialises is one argument, [`Args`] are any number of
 /// them, [`Binary`] is one buffer, `()` is none.
+///
+/// ```
+/// use fanfare::{Args, Binary, IntoArgs};
+///
+/// assert_eq!("one".into_args().unwrap().len(), 1);
+/// assert_eq!(Binary(vec![1]).into_args().unwrap().len(), 1);
+/// assert_eq!(().into_args().unwrap().len(), 0);
+/// assert_eq!(Args::new().json(&1).unwrap().json(&2).unwrap().into_args().unwrap().len(), 2);
+/// ```
 pub trait IntoArgs {
     /// The arguments.
     ///
@@ -75,12 +103,23 @@ impl IntoArgs for () {
 
 impl Args {
     /// No arguments.
+    ///
+    /// ```
+    /// assert!(fanfare::Args::new().is_empty());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// These, and one more.
+    ///
+    /// ```
+    /// use fanfare::Args;
+    ///
+    /// let args = Args::new().json("text").unwrap().json(&7).unwrap();
+    /// assert_eq!(args.as_json(), "\"text\",7");
+    /// ```
     ///
     /// # Errors
     /// Where the value has no JSON form.
@@ -91,6 +130,12 @@ impl Args {
     }
 
     /// These, and a buffer.
+    ///
+    /// ```
+    /// use fanfare::Args;
+    ///
+    /// assert_eq!(Args::new().binary(vec![1, 2]).bytes(0), Some(&[1, 2][..]));
+    /// ```
     #[must_use]
     pub fn binary(mut self, bytes: Vec<u8>) -> Self {
         let number = self.attachments.len();
@@ -149,18 +194,34 @@ impl Args {
     }
 
     /// How many there are.
+    ///
+    /// ```
+    /// use fanfare::Args;
+    ///
+    /// assert_eq!(Args::new().json(&[1, 2, 3]).unwrap().len(), 1);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         elements(&self.json).len()
     }
 
     /// Whether there is none.
+    ///
+    /// ```
+    /// assert!(fanfare::Args::new().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.json.is_empty()
     }
 
     /// One of them, read. Buffers inside it are arrays of numbers to it.
+    ///
+    /// ```
+    /// use fanfare::Args;
+    ///
+    /// assert_eq!(Args::new().json(&7).unwrap().get::<u8>(0).unwrap(), 7);
+    /// ```
     ///
     /// # Errors
     /// Where there is none at `index`, or it is no `T`.
@@ -171,6 +232,13 @@ impl Args {
 
     /// All of them, as a tuple, an array or a list.
     ///
+    /// ```
+    /// use fanfare::Args;
+    ///
+    /// let args = Args::new().json("room").unwrap().json(&7).unwrap();
+    /// assert_eq!(args.all::<(String, u8)>().unwrap(), ("room".to_owned(), 7));
+    /// ```
+    ///
     /// # Errors
     /// Where they are no `T`.
     pub fn all<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
@@ -178,6 +246,13 @@ impl Args {
     }
 
     /// The buffer that the argument at `index` is.
+    ///
+    /// ```
+    /// use fanfare::Args;
+    ///
+    /// let args = Args::new().json("name").unwrap().binary(vec![9]);
+    /// assert_eq!((args.bytes(0), args.bytes(1)), (None, Some(&[9][..])));
+    /// ```
     #[must_use]
     pub fn bytes(&self, index: usize) -> Option<&[u8]> {
         let number = placeholder(elements(&self.json).get(index)?)?;
@@ -186,12 +261,24 @@ impl Args {
 
     /// The arguments as they stand in the packet: JSON texts with commas between them; where a buffer belongs,
     /// `{"_placeholder":true,"num":n}`.
+    ///
+    /// ```
+    /// use fanfare::Args;
+    ///
+    /// assert_eq!(Args::new().json(&[1]).unwrap().as_json(), "[1]");
+    /// ```
     #[must_use]
     pub fn as_json(&self) -> &str {
         &self.json
     }
 
     /// The buffers, by the numbers of their placeholders.
+    ///
+    /// ```
+    /// use fanfare::Args;
+    ///
+    /// assert_eq!(Args::new().binary(vec![9]).buffers(), [[9]]);
+    /// ```
     #[must_use]
     pub fn buffers(&self) -> &[Vec<u8>] {
         &self.attachments

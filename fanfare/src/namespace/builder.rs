@@ -53,6 +53,15 @@ pub(crate) struct Handlers {
 impl Namespace {
     /// Asks whether a client may come in, before it does. Several are asked in the order in which they were added; the first
     /// refusal is what the client hears.
+    ///
+    /// ```
+    /// # use fanfare::{App, HandshakeInfo, Refusal};
+    /// # App::new().namespace("/", |root| {
+    /// root.middleware(async |handshake: HandshakeInfo| -> Result<(), Refusal> {
+    ///     handshake.header("cookie").map(|_| ()).ok_or_else(|| "sign in first".into())
+    /// })
+    /// # });
+    /// ```
     #[must_use]
     pub fn middleware<A>(mut self, middleware: impl EventHandler<A, Result<(), Refusal>>) -> Self {
         self.handlers.middlewares.push(erased_middleware(middleware));
@@ -61,6 +70,15 @@ impl Namespace {
 
     /// Asks whether an event may go on to its handler. A refusal is acknowledged with `{ok: false, error}` where the client
     /// wants an acknowledgement, and is otherwise an event `error`.
+    ///
+    /// ```
+    /// # use fanfare::{App, EventName, Refusal};
+    /// # App::new().namespace("/", |root| {
+    /// root.packet_middleware(async |name: EventName| -> Result<(), Refusal> {
+    ///     if name.0.starts_with("admin") { Err("not for you".into()) } else { Ok(()) }
+    /// })
+    /// # });
+    /// ```
     #[must_use]
     pub fn packet_middleware<A>(mut self, middleware: impl EventHandler<A, Result<(), Refusal>>) -> Self {
         self.handlers.packet_middlewares.push(erased_middleware(middleware));
@@ -68,6 +86,13 @@ impl Namespace {
     }
 
     /// Handles a client's coming, before any of its events.
+    ///
+    /// ```
+    /// # use fanfare::{App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on_connect(async |socket: Socket| socket.join("lobby"))
+    /// # });
+    /// ```
     #[must_use]
     pub fn on_connect<A, R: Reply + 'static>(mut self, handler: impl EventHandler<A, R>) -> Self {
         self.handlers.connect = Some(erased(handler));
@@ -75,6 +100,13 @@ impl Namespace {
     }
 
     /// Handles the events of a name.
+    ///
+    /// ```
+    /// # use fanfare::{Ack, App, Json};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("add", async |Json(a): Json<i32>, Json(b): Json<i32>, ack: Ack| ack.send(&(a + b)))
+    /// # });
+    /// ```
     ///
     /// # Panics
     /// Where the name is reserved by the protocol or has a handler already: either is a mistake that its author has to hear of.
@@ -87,6 +119,13 @@ impl Namespace {
     }
 
     /// Handles every event, before the handler of its name. [`EventName`](super::EventName) tells which it is.
+    ///
+    /// ```
+    /// # use fanfare::{App, Args, EventName, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on_any(async |socket: Socket, name: EventName, args: Args| socket.broadcast().emit(&name.0, args))
+    /// # });
+    /// ```
     #[must_use]
     pub fn on_any<A, R: Reply + 'static>(mut self, handler: impl EventHandler<A, R>) -> Self {
         self.handlers.any.push(erased(handler));
@@ -94,6 +133,15 @@ impl Namespace {
     }
 
     /// Handles a client's going. [`DisconnectReason`](super::DisconnectReason) tells why.
+    ///
+    /// ```
+    /// # use fanfare::{App, DisconnectReason, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on_disconnect(async |socket: Socket, reason: DisconnectReason| {
+    ///     println!("{} has gone: {reason}", socket.id());
+    /// })
+    /// # });
+    /// ```
     #[must_use]
     pub fn on_disconnect<A, R: Reply + 'static>(mut self, handler: impl EventHandler<A, R>) -> Self {
         self.handlers.disconnect = Some(erased(handler));
@@ -101,6 +149,13 @@ impl Namespace {
     }
 
     /// The longest event of this namespace, in bytes: its text, and its buffers together. A longer one closes the connection.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # App::new().namespace("/", |root| {
+    /// root.packet_limit(64 << 10)
+    /// # });
+    /// ```
     #[must_use]
     pub fn packet_limit(self, bytes: usize) -> Self {
         Self { packet_limit_bytes: Some(bytes), ..self }

@@ -15,6 +15,20 @@ use super::socket::Socket;
 
 /// Why a parameter cannot be had from an event. The client is told: in its acknowledgement where it wants one, in an event
 /// `error` otherwise.
+///
+/// ```
+/// use fanfare::{Args, Event, Extract, Rejection};
+///
+/// /// Two numbers of which the first is the smaller.
+/// struct Range(u32, u32);
+///
+/// impl Extract for Range {
+///     fn extract(event: &mut Event) -> Result<Self, Rejection> {
+///         let (from, to) = Args::extract(event)?.all().map_err(|error| Rejection::new(error.to_string()))?;
+///         if from <= to { Ok(Self(from, to)) } else { Err(Rejection::new(format!("{from} is more than {to}"))) }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Invalid message format: {reason}")]
 pub struct Rejection {
@@ -23,6 +37,11 @@ pub struct Rejection {
 
 impl Rejection {
     /// A rejection with these words, which name the argument, the limit and the value.
+    ///
+    /// ```
+    /// let rejection = fanfare::Rejection::new("count is 1 to 9, and is 12");
+    /// assert_eq!(rejection.to_string(), "Invalid message format: count is 1 to 9, and is 12");
+    /// ```
     pub fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }
@@ -32,6 +51,19 @@ impl Rejection {
 pub(crate) type States = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
 
 /// An event on its way into a handler.
+///
+/// ```
+/// use fanfare::{Event, EventName, Extract, Rejection};
+///
+/// /// The name, in capitals.
+/// struct Loud(String);
+///
+/// impl Extract for Loud {
+///     fn extract(event: &mut Event) -> Result<Self, Rejection> {
+///         EventName::extract(event).map(|name| Self(name.0.to_uppercase()))
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Event {
     pub(crate) socket: Socket,
@@ -53,6 +85,19 @@ pub(crate) struct Context {
 }
 
 /// A parameter of a handler.
+///
+/// ```
+/// use fanfare::{Event, Extract, Rejection, Socket};
+///
+/// /// The id of who sent the event.
+/// struct From(String);
+///
+/// impl Extract for From {
+///     fn extract(event: &mut Event) -> Result<Self, Rejection> {
+///         Ok(Self(Socket::extract(event)?.id()))
+///     }
+/// }
+/// ```
 pub trait Extract: Sized {
     /// Takes it from the event.
     ///
@@ -80,6 +125,15 @@ impl Extract for Socket {
 }
 
 /// The next argument, read as a `T`.
+///
+/// ```
+/// # use fanfare::{App, Json, Socket};
+/// # App::new().namespace("/", |root| {
+/// root.on("move", async |socket: Socket, Json(x): Json<f64>, Json(y): Json<f64>| {
+///     socket.broadcast().emit("moved", &(x, y))
+/// })
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 
@@ -113,6 +167,13 @@ impl Extract for Args {
 }
 
 /// The name of the event, for [`on_any`](super::Namespace::on_any).
+///
+/// ```
+/// # use fanfare::{App, EventName};
+/// # App::new().namespace("/", |root| {
+/// root.on_any(async |name: EventName| println!("{}", name.0))
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventName(pub String);
 
@@ -123,6 +184,13 @@ impl Extract for EventName {
 }
 
 /// A way to acknowledge the event. A client that wants no acknowledgement gets none.
+///
+/// ```
+/// # use fanfare::{Ack, App, Json};
+/// # App::new().namespace("/", |root| {
+/// root.on("double", async |Json(number): Json<f64>, ack: Ack| ack.send(&(2.0 * number)))
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct Ack {
     socket: Socket,
@@ -131,12 +199,26 @@ pub struct Ack {
 
 impl Ack {
     /// Whether the client waits for it.
+    ///
+    /// ```
+    /// # use fanfare::{Ack, App};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("maybe", async |ack: Ack| println!("{}", ack.is_wanted()))
+    /// # });
+    /// ```
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.id.is_some()
     }
 
     /// Acknowledges the event with these arguments.
+    ///
+    /// ```
+    /// # use fanfare::{Ack, App, Args};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("echo", async |args: Args, ack: Ack| ack.send(args))
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// Where the arguments cannot be sent.
@@ -158,6 +240,15 @@ impl Extract for Ack {
 }
 
 /// The auth payload that the client joined the namespace with; `{}` where it gave none.
+///
+/// ```
+/// # use fanfare::{App, Auth, Refusal};
+/// # App::new().namespace("/", |root| {
+/// root.middleware(async |Auth(token): Auth<std::collections::HashMap<String, String>>| {
+///     if token.contains_key("token") { Ok(()) } else { Err(Refusal::new("a token, please")) }
+/// })
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Auth<T>(pub T);
 
@@ -169,6 +260,15 @@ impl<T: DeserializeOwned> Extract for Auth<T> {
 }
 
 /// What the client said when its connection was opened: headers, address, query, time.
+///
+/// ```
+/// # use fanfare::{App, HandshakeInfo};
+/// # App::new().namespace("/", |root| {
+/// root.on_connect(async |handshake: HandshakeInfo| {
+///     println!("{} from {}", handshake.header("user-agent").unwrap_or("somebody"), handshake.address);
+/// })
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct HandshakeInfo {
     /// The namespace that it joined.
@@ -186,6 +286,13 @@ impl Deref for HandshakeInfo {
 
 impl HandshakeInfo {
     /// A header's value, by its name in any case.
+    ///
+    /// ```
+    /// # use fanfare::{App, HandshakeInfo};
+    /// # App::new().namespace("/", |root| {
+    /// root.on_connect(async |handshake: HandshakeInfo| println!("{:?}", handshake.header("Origin")))
+    /// # });
+    /// ```
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
@@ -193,6 +300,13 @@ impl HandshakeInfo {
     }
 
     /// The parameters of the query, decoded, in their order.
+    ///
+    /// ```
+    /// # use fanfare::{App, HandshakeInfo};
+    /// # App::new().namespace("/", |root| {
+    /// root.on_connect(async |handshake: HandshakeInfo| println!("{:?}", handshake.queries()))
+    /// # });
+    /// ```
     #[must_use]
     pub fn queries(&self) -> Vec<(String, String)> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
@@ -200,6 +314,13 @@ impl HandshakeInfo {
     }
 
     /// The last parameter of this name, decoded.
+    ///
+    /// ```
+    /// # use fanfare::{App, HandshakeInfo};
+    /// # App::new().namespace("/", |root| {
+    /// root.on_connect(async |handshake: HandshakeInfo| println!("{:?}", handshake.query("room")))
+    /// # });
+    /// ```
     #[must_use]
     pub fn query(&self, name: &str) -> Option<String> {
         self.queries().into_iter().rev().find_map(|(key, value)| (key == name).then_some(value))
@@ -214,6 +335,13 @@ impl Extract for HandshakeInfo {
 }
 
 /// Something that the app was given with [`App::state`](crate::App::state).
+///
+/// ```
+/// # use fanfare::{App, State};
+/// # App::new().namespace("/", |root| {
+/// root.on_connect(async |motto: State<String>| println!("{}", *motto))
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct State<T>(pub Arc<T>);
 
@@ -244,6 +372,13 @@ impl<T: Send + Sync + 'static> Extract for State<T> {
 }
 
 /// Why a socket has gone, in the words of Socket.IO.
+///
+/// ```
+/// # use fanfare::{App, DisconnectReason};
+/// # App::new().namespace("/", |root| {
+/// root.on_disconnect(async |reason: DisconnectReason| println!("{reason}"))
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DisconnectReason(pub &'static str);
 

@@ -78,6 +78,12 @@ impl Doors {
 
 impl Handle {
     /// A namespace by its name; `None` where the app has none that it fits.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let app = App::new().namespace("/news", |news| news);
+    /// assert!(app.handle().of("/news").is_some() && app.handle().of("/sports").is_none());
+    /// ```
     #[must_use]
     pub fn of(&self, namespace: &str) -> Option<NamespaceHandle> {
         let door = self.doors.find(namespace)?;
@@ -86,6 +92,13 @@ impl Handle {
 }
 
 /// One namespace, from anywhere. What can be done with its sockets is what [`Operators`] do.
+///
+/// ```
+/// # use fanfare::App;
+/// # let app = App::new().namespace("/news", |news| news);
+/// # let news = app.handle().of("/news").unwrap();
+/// news.to("readers").emit("headline", "It works").unwrap();
+/// ```
 #[derive(Clone, Debug)]
 pub struct NamespaceHandle {
     app: AppId,
@@ -95,12 +108,26 @@ pub struct NamespaceHandle {
 
 impl NamespaceHandle {
     /// The namespace's name.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let app = App::new().namespace("/news", |news| news);
+    /// # let news = app.handle().of("/news").unwrap();
+    /// assert_eq!(news.name(), "/news");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.namespace
     }
 
     /// Everyone in the namespace.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let app = App::new().namespace("/news", |news| news);
+    /// # let news = app.handle().of("/news").unwrap();
+    /// news.everyone().volatile().emit("tick", ()).unwrap();
+    /// ```
     pub fn everyone(&self) -> Operators {
         let scope = Scope::Named(Arc::clone(&self.namespace));
         let selection = Selection { scope, ..Selection::default() };
@@ -108,21 +135,49 @@ impl NamespaceHandle {
     }
 
     /// Those in a room, which may be a socket's id; more rooms may follow.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let app = App::new().namespace("/news", |news| news);
+    /// # let news = app.handle().of("/news").unwrap();
+    /// news.to("readers").emit("headline", "It works").unwrap();
+    /// ```
     pub fn to(&self, room: impl AsRef<str>) -> Operators {
         self.everyone().to(room)
     }
 
     /// The same as [`to`](Self::to).
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let app = App::new().namespace("/news", |news| news);
+    /// # let news = app.handle().of("/news").unwrap();
+    /// news.within("readers").emit("headline", "It works").unwrap();
+    /// ```
     pub fn within(&self, room: impl AsRef<str>) -> Operators {
         self.to(room)
     }
 
     /// Everyone but those in a room.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let app = App::new().namespace("/news", |news| news);
+    /// # let news = app.handle().of("/news").unwrap();
+    /// news.except("sleepers").emit("headline", "It works").unwrap();
+    /// ```
     pub fn except(&self, room: impl AsRef<str>) -> Operators {
         self.everyone().except(room)
     }
 
     /// Sends an event to everyone.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let app = App::new().namespace("/news", |news| news);
+    /// # let news = app.handle().of("/news").unwrap();
+    /// news.emit("headline", "It works").unwrap();
+    /// ```
     ///
     /// # Errors
     /// Where the arguments cannot be sent.
@@ -131,6 +186,16 @@ impl NamespaceHandle {
     }
 
     /// The sockets of the namespace.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let app = App::new().namespace("/news", |news| news);
+    /// # let news = app.handle().of("/news").unwrap();
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let there = news.fetch_sockets().await;
+    /// assert!(there.is_empty(), "the app is not served");
+    /// # });
+    /// ```
     pub async fn fetch_sockets(&self) -> Vec<super::operators::RemoteSocket> {
         self.everyone().fetch_sockets().await
     }

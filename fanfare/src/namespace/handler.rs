@@ -9,6 +9,22 @@ use super::extract::{Event, Extract, Rejection};
 use super::refusal::Refusal;
 
 /// How a handler ended.
+///
+/// ```
+/// use fanfare::{Failure, Reply};
+///
+/// /// What our handlers return: only what matters is a failure.
+/// struct Lenient(Result<(), String>);
+///
+/// impl Reply for Lenient {
+///     fn reply(self) -> Result<(), Failure> {
+///         match self.0 {
+///             Err(error) if error.starts_with("fatal") => Err(Failure::Failed(error)),
+///             _ => Ok(()),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub enum Failure {
     /// A parameter was not to be had from the event.
@@ -22,6 +38,13 @@ pub enum Failure {
 pub(crate) type Handling = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
 
 /// What a handler may return: nothing, or a result.
+///
+/// ```
+/// use fanfare::Reply;
+///
+/// assert!(().reply().is_ok());
+/// assert!(Err::<(), _>("it went wrong").reply().is_err());
+/// ```
 pub trait Reply {
     /// The error, in words for the log.
     ///
@@ -44,6 +67,19 @@ impl<E: Display> Reply for Result<(), E> {
 
 /// An async closure that can handle an event: `async |socket: Socket, Json(said): Json<Said>, ack: Ack| { … }`, with up to six
 /// parameters, each an [`Extract`].
+///
+/// ```
+/// use fanfare::{EventHandler, Json, Namespace, Reply, Socket};
+///
+/// /// Any handler, under two names.
+/// fn twice<A, R: Reply + 'static>(namespace: Namespace, handler: impl EventHandler<A, R> + Clone) -> Namespace {
+///     namespace.on("say", handler.clone()).on("tell", handler)
+/// }
+///
+/// let app = fanfare::App::new().namespace("/", |root| {
+///     twice(root, async |socket: Socket, Json(text): Json<String>| socket.broadcast().emit("said", &text))
+/// });
+/// ```
 pub trait EventHandler<A, R>: Send + Sync + 'static {
     /// Begins to handle an event; `end` makes of what comes of it how it ended.
     #[doc(hidden)]

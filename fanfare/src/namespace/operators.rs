@@ -19,6 +19,17 @@ const ACKS_TIMEOUT: Duration = Duration::from_secs(5);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why there is no acknowledgement.
+///
+/// ```
+/// # use fanfare::{AckError, App, Socket};
+/// # App::new().namespace("/", |root| {
+/// root.on("ask me", async |socket: Socket| match socket.emit_with_ack::<u32>("how old", ()).await {
+///     Ok(age) => println!("{age}"),
+///     Err(AckError::Unexpected(error)) => println!("no number: {error}"),
+///     Err(other) => println!("{other}"),
+/// })
+/// # });
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum AckError {
     /// It did not come in time.
@@ -36,6 +47,17 @@ pub enum AckError {
 }
 
 /// Why not all have acknowledged; what came until then is there.
+///
+/// ```
+/// # use fanfare::{AcksError, App, Socket};
+/// # App::new().namespace("/", |root| {
+/// root.on("vote", async |socket: Socket| {
+///     if let Err(AcksError { answers, expected }) = socket.to("lobby").emit_with_ack("vote", ()).await {
+///         println!("{} of {expected} have voted", answers.len());
+///     }
+/// })
+/// # });
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("operation has timed out: {} of {expected} acknowledgements came", answers.len())]
 pub struct AcksError {
@@ -46,6 +68,17 @@ pub struct AcksError {
 }
 
 /// A socket as [`Operators::fetch_sockets`] finds it: a picture of the moment.
+///
+/// ```
+/// # use fanfare::{App, RemoteSocket, Socket};
+/// # App::new().namespace("/", |root| {
+/// root.on("list", async |socket: Socket| {
+///     for RemoteSocket { id, rooms, data } in socket.everyone().fetch_sockets().await {
+///         println!("{id} is in {rooms:?} and has {data:?}");
+///     }
+/// })
+/// # });
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RemoteSocket {
     /// Its id in the namespace.
@@ -93,23 +126,47 @@ impl Operators {
     }
 
     /// Those in this room too. Whoever is in several gets one.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let everybody = App::new().namespace("/", |root| root).handle().of("/").unwrap().everyone();
+    /// everybody.to("lobby").to("hall").emit("news", "for both rooms").unwrap();
+    /// ```
     pub fn to(mut self, room: impl AsRef<str>) -> Self {
         self.selection.rooms.push(room.as_ref().into());
         self
     }
 
     /// The same as [`to`](Self::to).
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let everybody = App::new().namespace("/", |root| root).handle().of("/").unwrap().everyone();
+    /// everybody.within("lobby").emit("news", "for a room").unwrap();
+    /// ```
     pub fn within(self, room: impl AsRef<str>) -> Self {
         self.to(room)
     }
 
     /// Not those in this room.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let everybody = App::new().namespace("/", |root| root).handle().of("/").unwrap().everyone();
+    /// everybody.except("quiet").emit("news", "for all others").unwrap();
+    /// ```
     pub fn except(mut self, room: impl AsRef<str>) -> Self {
         self.selection.except_rooms.push(room.as_ref().into());
         self
     }
 
     /// Not for those whose connection could not take it now: what is lost then is not missed.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let everybody = App::new().namespace("/", |root| root).handle().of("/").unwrap().everyone();
+    /// everybody.volatile().emit("position", &[1.5, 2.5]).unwrap();
+    /// ```
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
@@ -117,22 +174,50 @@ impl Operators {
 
     /// Whether this may be compressed. It is where the client agreed to it and it is long enough, either way; the method is
     /// there for those who come from Socket.IO.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let everybody = App::new().namespace("/", |root| root).handle().of("/").unwrap().everyone();
+    /// everybody.compress(true).emit("news", "long").unwrap();
+    /// ```
     pub fn compress(self, _: bool) -> Self {
         self
     }
 
     /// Only those whose connection this server has. An app is served by one server so far, so these are all.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let everybody = App::new().namespace("/", |root| root).handle().of("/").unwrap().everyone();
+    /// everybody.local().emit("news", "for whom this server has").unwrap();
+    /// ```
     pub fn local(self) -> Self {
         self
     }
 
     /// How long acknowledgements are waited for.
+    ///
+    /// ```
+    /// # use fanfare::{App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("vote", async |socket: Socket| {
+    ///     let asked = socket.to("lobby").timeout(std::time::Duration::from_secs(2));
+    ///     println!("{:?}", asked.emit_with_ack("yes or no", ()).await);
+    /// })
+    /// # });
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
     /// Sends an event.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let everybody = App::new().namespace("/", |root| root).handle().of("/").unwrap().everyone();
+    /// everybody.emit("news", &["one", "argument"]).unwrap();
+    /// ```
     ///
     /// # Errors
     /// Where the arguments cannot be sent.
@@ -143,6 +228,19 @@ impl Operators {
     }
 
     /// Sends an event, and waits until everyone whom it went to has acknowledged it.
+    ///
+    /// ```
+    /// # use fanfare::{Ack, App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("vote", async |socket: Socket, ack: Ack| {
+    ///     let votes = match socket.to("lobby").emit_with_ack("yes or no", ()).await {
+    ///         Ok(all) => all.len(),
+    ///         Err(some) => some.answers.len(),
+    ///     };
+    ///     ack.send(&votes)
+    /// })
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`AcksError`] with what came, where the time ran out or somebody has gone.
@@ -169,21 +267,48 @@ impl Operators {
     }
 
     /// Puts them into a room.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let everybody = App::new().namespace("/", |root| root).handle().of("/").unwrap().everyone();
+    /// everybody.to("lobby").sockets_join("hall");
+    /// ```
     pub fn sockets_join(self, room: impl AsRef<str>) {
         self.begin(Errand::Join(vec![room.as_ref().into()]));
     }
 
     /// Takes them out of a room.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let everybody = App::new().namespace("/", |root| root).handle().of("/").unwrap().everyone();
+    /// everybody.to("lobby").sockets_leave("hall");
+    /// ```
     pub fn sockets_leave(self, room: impl AsRef<str>) {
         self.begin(Errand::Leave(vec![room.as_ref().into()]));
     }
 
     /// Sends them out of the namespace; with `close`, ends their connections.
+    ///
+    /// ```
+    /// # use fanfare::App;
+    /// # let everybody = App::new().namespace("/", |root| root).handle().of("/").unwrap().everyone();
+    /// everybody.to("lobby").disconnect_sockets(false);
+    /// ```
     pub fn disconnect_sockets(self, close: bool) {
         self.begin(Errand::Disconnect { close });
     }
 
     /// Who they are, as of now. Empty where the app is not served.
+    ///
+    /// ```
+    /// # use fanfare::{Ack, App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("how many", async |socket: Socket, ack: Ack| {
+    ///     ack.send(&socket.within("lobby").fetch_sockets().await.len())
+    /// })
+    /// # });
+    /// ```
     pub async fn fetch_sockets(self) -> Vec<RemoteSocket> {
         let shards = self.shards();
         let (send, mut receive) = mpsc::unbounded_channel();

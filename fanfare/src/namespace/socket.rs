@@ -13,6 +13,16 @@ use super::handle::AppId;
 use super::operators::{AckError, Operators, first, packet};
 
 /// The socket is gone, so there is nothing to read of it.
+///
+/// ```
+/// # use fanfare::{Ack, App, Disconnected, Socket};
+/// # App::new().namespace("/", |root| {
+/// root.on("rooms", async |socket: Socket, ack: Ack| match socket.rooms().await {
+///     Ok(rooms) => ack.send(&rooms),
+///     Err(Disconnected) => Ok(()),
+/// })
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("socket has been disconnected")]
 pub struct Disconnected;
@@ -21,6 +31,13 @@ pub struct Disconnected;
 /// that has gone goes nowhere.
 ///
 /// What changes something returns at once and is done in order; what reads something waits for it.
+///
+/// ```
+/// # use fanfare::{App, Args, Socket};
+/// # App::new().namespace("/", |root| {
+/// root.on("echo", async |socket: Socket, args: Args| socket.emit("echo", args))
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Socket {
     pub(crate) app: AppId,
@@ -33,12 +50,26 @@ pub struct Socket {
 
 impl Socket {
     /// Its id in the namespace: 20 URL-safe characters, which also name a room with it alone in it.
+    ///
+    /// ```
+    /// # use fanfare::{App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on_connect(async |socket: Socket| println!("{} is here", socket.id()))
+    /// # });
+    /// ```
     #[must_use]
     pub fn id(&self) -> String {
         client_id(self.instance, self.id)
     }
 
     /// Sends an event to it.
+    ///
+    /// ```
+    /// # use fanfare::{App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("hello", async |socket: Socket| socket.emit("hello back", "to you"))
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// Where the arguments cannot be sent.
@@ -48,6 +79,17 @@ impl Socket {
     }
 
     /// Sends an event to it and waits for its acknowledgement, whose first argument is read.
+    ///
+    /// ```
+    /// # use fanfare::{AckError, App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("ask me", async |socket: Socket| -> Result<(), AckError> {
+    ///     let age: u32 = socket.emit_with_ack("how old are you", ()).await?;
+    ///     println!("{age}");
+    ///     Ok(())
+    /// })
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`AckError`] where it has gone or goes, the time of [`timeout`](Self::timeout) runs out, or something else comes.
@@ -60,6 +102,16 @@ impl Socket {
     }
 
     /// The same, with all arguments of the acknowledgement as they come.
+    ///
+    /// ```
+    /// # use fanfare::{Ack, AckError, App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("ask me", async |socket: Socket, ack: Ack| -> Result<(), AckError> {
+    ///     let said = socket.emit_with_ack_args("what do you say", ()).await?;
+    ///     Ok(ack.send(said)?)
+    /// })
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// [`AckError`] where it has gone or goes, or the time of [`timeout`](Self::timeout) runs out.
@@ -75,39 +127,94 @@ impl Socket {
     }
 
     /// The same socket, whose events are lost where its connection could not take them now.
+    ///
+    /// ```
+    /// # use fanfare::{App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("where", async |socket: Socket| socket.volatile().emit("position", &[1.5, 2.5]))
+    /// # });
+    /// ```
     #[must_use]
     pub fn volatile(self) -> Self {
         Self { volatile: true, ..self }
     }
 
     /// The same socket, whose acknowledgements are waited for so long.
+    ///
+    /// ```
+    /// # use fanfare::{AckError, App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("ask me", async |socket: Socket| {
+    ///     let second = std::time::Duration::from_secs(1);
+    ///     match socket.timeout(second).emit_with_ack::<bool>("are you there", ()).await {
+    ///         Err(AckError::Timeout) => socket.close(),
+    ///         answer => println!("{answer:?}"),
+    ///     }
+    /// })
+    /// # });
+    /// ```
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout: Some(timeout), ..self }
     }
 
     /// Those in a room, but for itself.
+    ///
+    /// ```
+    /// # use fanfare::{App, Args, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("say", async |socket: Socket, args: Args| socket.to("lobby").emit("said", args))
+    /// # });
+    /// ```
     pub fn to(&self, room: impl AsRef<str>) -> Operators {
         self.broadcast().to(room)
     }
 
     /// Those in a room, itself among them if it is in it.
+    ///
+    /// ```
+    /// # use fanfare::{App, Args, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("say", async |socket: Socket, args: Args| socket.within("lobby").emit("said", args))
+    /// # });
+    /// ```
     pub fn within(&self, room: impl AsRef<str>) -> Operators {
         self.everyone().to(room)
     }
 
     /// Everyone else in the namespace but for those in a room.
+    ///
+    /// ```
+    /// # use fanfare::{App, Args, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("say", async |socket: Socket, args: Args| socket.except("quiet").emit("said", args))
+    /// # });
+    /// ```
     pub fn except(&self, room: impl AsRef<str>) -> Operators {
         self.broadcast().except(room)
     }
 
     /// Everyone else in the namespace.
+    ///
+    /// ```
+    /// # use fanfare::{App, Args, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("say", async |socket: Socket, args: Args| socket.broadcast().emit("said", args))
+    /// # });
+    /// ```
     pub fn broadcast(&self) -> Operators {
         let selection = Selection { except: Some(self.id), ..self.selection() };
         Operators::new(self.app, self.door, selection)
     }
 
     /// Everyone in the namespace, itself among them.
+    ///
+    /// ```
+    /// # use fanfare::{App, Args, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("say", async |socket: Socket, args: Args| socket.everyone().emit("said", args))
+    /// # });
+    /// ```
     pub fn everyone(&self) -> Operators {
         Operators::new(self.app, self.door, self.selection())
     }
@@ -117,16 +224,37 @@ impl Socket {
     }
 
     /// Puts it into a room.
+    ///
+    /// ```
+    /// # use fanfare::{App, Json, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("join", async |socket: Socket, Json(room): Json<String>| socket.join(room))
+    /// # });
+    /// ```
     pub fn join(&self, room: impl AsRef<str>) {
         self.ask(Command::Join(self.id, vec![room.as_ref().into()]));
     }
 
     /// Takes it out of a room.
+    ///
+    /// ```
+    /// # use fanfare::{App, Json, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("leave", async |socket: Socket, Json(room): Json<String>| socket.leave(room))
+    /// # });
+    /// ```
     pub fn leave(&self, room: impl AsRef<str>) {
         self.ask(Command::Leave(self.id, vec![room.as_ref().into()]));
     }
 
     /// The rooms that it is in, its own among them.
+    ///
+    /// ```
+    /// # use fanfare::{Ack, App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("rooms", async |socket: Socket, ack: Ack| ack.send(&socket.rooms().await.unwrap_or_default()))
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// Where it has gone.
@@ -139,6 +267,13 @@ impl Socket {
     /// Keeps something with it, for whoever asks: [`data`](Self::data), or
     /// [`fetch_sockets`](Operators::fetch_sockets) from anywhere.
     ///
+    /// ```
+    /// # use fanfare::{App, Json, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("my name is", async |socket: Socket, Json(name): Json<String>| socket.set_data(&name))
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// Where the value has no JSON form.
     pub fn set_data(&self, data: &impl Serialize) -> Result<(), EmitError> {
@@ -147,6 +282,16 @@ impl Socket {
     }
 
     /// What is kept with it; `None` where nothing is, or nothing that is a `T`.
+    ///
+    /// ```
+    /// # use fanfare::{Ack, App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("who am I", async |socket: Socket, ack: Ack| {
+    ///     let name: Option<String> = socket.data().await.unwrap_or_default();
+    ///     ack.send(&name)
+    /// })
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// Where it has gone.
@@ -158,11 +303,25 @@ impl Socket {
     }
 
     /// Sends it out of the namespace. Its connection stays, for other namespaces.
+    ///
+    /// ```
+    /// # use fanfare::{App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("bye", async |socket: Socket| socket.disconnect())
+    /// # });
+    /// ```
     pub fn disconnect(&self) {
         self.ask(Command::Disconnect(self.id, false));
     }
 
     /// Ends its whole connection.
+    ///
+    /// ```
+    /// # use fanfare::{App, Socket};
+    /// # App::new().namespace("/", |root| {
+    /// root.on("bye for good", async |socket: Socket| socket.close())
+    /// # });
+    /// ```
     pub fn close(&self) {
         self.ask(Command::Disconnect(self.id, true));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fanfare_hub::Handshake;
 
-/// The cookie that a handshake may set, for balancers that want one; its value is the session's id.
+/// The cookie that the handshake of a session which polls may set, for balancers that want one; its value is the session's id.
 #[derive(Clone, Debug)]
 pub struct EngineCookie {
     /// Its name.

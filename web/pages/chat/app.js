@@ -8,6 +8,7 @@ import { Conversation } from "./conversation.js";
 import { ChatPeople, ChatPlaces } from "./lists.js";
 import { ChatMessages } from "./messages.js";
 /** @import { Entry, Place } from "./places.js" */
+/** @import { Way } from "./conversation.js" */
 
 const PHONE = matchMedia("(max-width: 720px)");
 /** What a screen reader has not read yet is this much at most. */
@@ -30,14 +31,14 @@ let conversation = null;
 let shown = null;
 
 /** @param {string} name @param {string[]} names of rooms */
-function begin(name, names) {
+async function begin(name, names) {
   enter.hidden = true;
   talk.hidden = false;
   status.hidden = false;
   remember(name, names);
   const begun = new Conversation(name);
   conversation = begun;
-  status.watch(begun.connection);
+  status.watch(await begun.connect(wayBefore()));
   begun.addEventListener("changed", show);
   begun.addEventListener("added", (event) => messages.added(detail(event)));
   begun.addEventListener("entry", (event) => {
@@ -48,6 +49,25 @@ function begin(name, names) {
   for (const room of names) begun.join(room);
   phoneOrNot();
   if (!PHONE.matches) composer.focus();
+}
+
+/** The way that this tab was connected by before. @returns {Way} */
+function wayBefore() {
+  const way = sessionStorage.getItem("fanfare.way");
+  const known = [...byId("way", HTMLSelectElement).options].some((option) => option.value === way);
+  const chosen = known ? /** @type {Way} */ (way) : "native";
+  byId("way", HTMLSelectElement).value = chosen;
+  return chosen;
+}
+
+async function changeWay() {
+  const way = /** @type {Way} */ (byId("way", HTMLSelectElement).value);
+  try {
+    sessionStorage.setItem("fanfare.way", way);
+  } catch {
+    // It is not remembered then.
+  }
+  if (conversation) status.watch(await conversation.connect(way));
 }
 
 /** @param {Event} event */
@@ -175,6 +195,7 @@ function listen() {
     if (shown) conversation?.leave(shown);
     byId("join-room", HTMLInputElement).focus();
   });
+  byId("way", HTMLSelectElement).addEventListener("change", changeWay);
   byId("rename", HTMLButtonElement).addEventListener("click", () => {
     sessionStorage.removeItem("fanfare.name");
     location.reload();

@@ -5,9 +5,16 @@ import { decode } from "../../client/layouts.js";
 import { door } from "../shared/door.js";
 import { clock, inBytes, randomId } from "../shared/dom.js";
 import { asMessage, blobUrl, FILE_LIMIT_BYTES, isPicture, isWhole } from "../shared/files.js";
+import { overSocketIo } from "../shared/socketio.js";
 import { Places } from "./places.js";
 /** @import { Entry, Place } from "./places.js" */
 /** @import { Message } from "../../client/fanfare.js" */
+/** @import { Transport } from "../shared/socketio.js" */
+
+/** How the page may be connected. @typedef {"native" | "socketio" | "polling"} Way */
+
+/** What Socket.IO may use for each way; the native dialect has no need of it. @type {Record<Way, Transport[] | null>} */
+const TRANSPORTS = { native: null, socketio: ["websocket"], polling: ["polling"] };
 
 /** Often enough for a latency that is true. */
 const HEARTBEAT_MS = 10_000;
@@ -19,21 +26,46 @@ export class Conversation extends EventTarget {
   /** @type {Set<string>} */ #ownTransfers = new Set();
   /** The clientIds that we have had. @type {Set<string>} */ #ourIds = new Set();
   #lostAt = 0;
+  /** It was not lost, but given up for another. */ #switched = false;
   /** Files go one after the other. @type {Promise<void>} */ #sending = Promise.resolve();
+
+  /** @type {Fanfare | null} */ #connection = null;
+  #userName;
 
   /** @param {string} userName */
   constructor(userName) {
     super();
-    this.connection = new Fanfare(door("/chat?binary=1"), { userName, heartbeatMs: HEARTBEAT_MS });
-    this.#listen();
+    this.#userName = userName;
+  }
+
+  get connection() {
+    if (!this.#connection) throw new Error("the conversation has no connection yet");
+    return this.#connection;
+  }
+
+  /** Connects by this way; where there was another, by this one from now on. @param {Way} way */
+  async connect(way) {
+    const url = door("/chat?binary=1");
+    const options = { heartbeatMs: HEARTBEAT_MS };
+    const transports = TRANSPORTS[way];
+    const socket = transports && (await overSocketIo(transports, { userName: this.#userName }));
+    const connection = new Fanfare(url, socket ? { ...options, WebSocket: socket } : { ...options, userName: this.#userName });
+    const before = this.#connection;
+    this.#connection = connection;
+    this.#switched = before?.state === "open";
+    before?.close();
+    this.#lostAt ||= before ? Date.now() : 0;
+    this.#listen(connection);
+    this.#changed();
+    return connection;
   }
 
   get userId() {
-    return String(this.connection.welcome?.userId ?? "");
+    return String(this.#connection?.welcome?.userId ?? "");
   }
 
   get userName() {
-    return String(this.connection.welcome?.userName ?? "");
+    return String(this.#connection?.welcome?.userName ?? this.#userName);
   }
 
   /** Entries of ours that nobody has confirmed. */
@@ -41,8 +73,14 @@ export class Conversation extends EventTarget {
     return this.places.all.flatMap((place) => place.entries).filter((entry) => entry.delivery === "pending" || entry.delivery === "unsent").length;
   }
 
-  #listen() {
-    const on = this.connection.on.bind(this.connection);
+  /** @param {Fanfare} connection */
+  #listen(connection) {
+    /** @param {string} type @param {(detail: any) => void} listener */
+    const on = (type, listener) =>
+      connection.on(type, (detail) => {
+        // One that has been left may have last words.
+        if (connection === this.#connection) listener(detail);
+      });
     on("state", () => this.#stateChanged());
     on("welcome", (message) => this.#ourIds.add(String(message.clientId)));
     on("authenticated", () => this.#changed());
@@ -62,7 +100,9 @@ export class Conversation extends EventTarget {
     const { state } = this.connection;
     if (state === "open") {
       if (this.#lostAt > 0) {
-        const words = `The connection was lost at ${clock(this.#lostAt)} and is back. What was said meanwhile is not here.`;
+        const how = this.#switched ? "The connection was changed" : "The connection was lost";
+        const words = `${how} at ${clock(this.#lostAt)} and is back. What was said meanwhile is not here.`;
+        this.#switched = false;
         for (const room of this.places.rooms) this.#notice(room, words, "gap");
       }
       this.#lostAt = 0;

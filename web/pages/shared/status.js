@@ -27,6 +27,7 @@ export class FanfareStatus extends HTMLElement {
   watch(connection) {
     this.#connection = connection;
     connection.on("state", () => {
+      if (connection !== this.#connection) return;
       this.#aloud.textContent = { open: "Connected", connecting: "", waiting: "Connection lost, reconnecting", closed: "Disconnected" }[connection.state];
       this.#show();
     });
@@ -54,7 +55,7 @@ export class FanfareStatus extends HTMLElement {
   /** @param {Fanfare} connection */
   #sentence(connection) {
     if (connection.state === "open") {
-      return connection.latencyMs === null ? "Connected" : `Connected · ${inMs(connection.latencyMs)}`;
+      return ["Connected", connection.transport, connection.latencyMs === null ? "" : inMs(connection.latencyMs)].filter(Boolean).join(" · ");
     }
     if (connection.state === "connecting") return connection.lastClose ? "Reconnecting…" : "Connecting…";
     if (connection.state === "closed") return `Disconnected${connection.lastClose?.reason ? `: ${connection.lastClose.reason}` : ""}`;

@@ -96,7 +96,7 @@ impl PlaceContext<'_> {
         self.core.answer_current(Answer::Refuse(code, reason.into()));
     }
 
-    /// Asks for a [`Place::tick`] at `at_ms` of the forward clock; the earliest of several counts.
+    /// Asks for a [`Place::tick`](super::Place::tick) at `at_ms` of the forward clock; the earliest of several counts.
     pub fn wake_at(&mut self, at_ms: u64) {
         *self.wake_at_ms = Some(self.wake_at_ms.map_or(at_ms, |earlier| earlier.min(at_ms)));
     }

@@ -1,8 +1,9 @@
 //! Going: the rooms and the kit are told, a few at a time, and then the slot is free.
 
+use fanfare_session::websocket::CloseCode;
+
 use super::face::Shard;
 use crate::envelope::{DoorId, Passage};
-use crate::ids::SocketId;
 use crate::limits::Dialect;
 use crate::state::{Carrier, Closed, Core, EngineAnswer, Gone, NOOP, NOWHERE, Role};
 
@@ -13,11 +14,10 @@ pub(super) const DEPARTURES_PER_TURN: usize = 1_024;
 impl Shard {
     /// Whether the next turn has something to do that no event announces.
     pub(crate) fn is_unsettled(&self) -> bool {
-        let is_due = |socket: &SocketId| self.core.get(*socket).is_none_or(|there| !there.paused);
         !self.core.departed.is_empty()
             || !self.core.released.is_empty()
             || self.core.could_resume()
-            || self.core.posts.iter().any(is_due)
+            || self.has_posts_due()
     }
 
     /// Timers that are set, beside one a connection.
@@ -104,12 +104,16 @@ impl Core {
         }
         let linger = !connection.ended && !connection.polls();
         let place = &mut self.slots[slot as usize];
+        let mut late_prober = None;
         if let Some(mut connection) = place.connection.take() {
             connection.session.abandon(&mut self.inflaters);
             match connection.role.as_deref() {
                 // It has no transport.
                 Some(Role::Member(_)) => {}
                 role => {
+                    if let Some(prober) = role.and_then(Role::carrier).and_then(|carrier| carrier.prober) {
+                        late_prober = Some(prober);
+                    }
                     if role.and_then(Role::carrier).is_some_and(Carrier::has_waiting_poll) {
                         self.answers.push_back((socket, EngineAnswer::Polled(NOOP.to_vec())));
                     }
@@ -121,5 +125,8 @@ impl Core {
         }
         place.generation = place.generation.wrapping_add(1);
         self.vacant.push(slot);
+        if let Some(prober) = late_prober {
+            self.close(prober, CloseCode::NORMAL, "");
+        }
     }
 }

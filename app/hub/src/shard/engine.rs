@@ -58,8 +58,8 @@ impl Shard {
         posted
     }
 
-    /// Goes on with what has been posted, each session within its share of the turn.
-    pub fn handle_posts(&mut self) {
+    /// Goes on with what has been posted, each session within its share of the turn. Says whether the next turn has more of it.
+    pub fn handle_posts(&mut self) -> bool {
         for _ in 0..self.core.posts.len().min(POSTS_PER_TURN) {
             let Some(socket) = self.core.posts.pop_front() else { break };
             if !self.handle_post(socket) {
@@ -67,6 +67,13 @@ impl Shard {
             }
             self.settle();
         }
+        self.has_posts_due()
+    }
+
+    /// Whether something that was posted may be gone on with.
+    pub(super) fn has_posts_due(&self) -> bool {
+        let is_due = |socket: &SocketId| self.core.get(*socket).is_none_or(|there| !there.paused);
+        self.core.posts.iter().any(is_due)
     }
 
     /// An answer to a request of a session that polls.
@@ -434,9 +441,13 @@ impl Core {
         };
         connection.variant = variant;
         let mut members = Vec::new();
+        let (is_gone, now_ms) = (connection.gone.is_some(), self.now.ms);
+        connection.session.progressed(now_ms);
         if let Some(it) = connection.carrier_mut() {
             it.polling = None;
             it.prober = None;
+            // A ping that a poll had does not have its answer here.
+            it.engine.rest(now_ms);
             members.clone_from(&it.members);
         }
         for member in members {
@@ -445,6 +456,10 @@ impl Core {
             }
         }
         self.send_what_waited(carrier, &waited, variant);
+        if is_gone {
+            // It was sent away while it was about to upgrade.
+            self.with_session(carrier.slot, |session, transmit| session.close_without_code(now_ms, transmit));
+        }
         self.mark_dirty(carrier.slot);
         self.account(carrier.slot);
         self.answers.push_back((carrier, EngineAnswer::Upgraded));
@@ -466,7 +481,7 @@ impl Core {
                     self.push_span(carrier.slot, span);
                 }
                 // For a poll alone.
-                Some(Ok(engineio::Packet::Noop)) => {}
+                Some(Ok(engineio::Packet::Noop | engineio::Packet::Close)) => {}
                 _ => self.push_packet(carrier.slot, text.as_bytes()),
             }
         }

@@ -216,7 +216,8 @@ impl Core {
             Some(Role::Carrier(carrier)) => {
                 carrier.post = None;
                 let members = std::mem::take(&mut carrier.members);
-                let prober = carrier.prober.take();
+                // A client that is about to upgrade polls no more: it gets the rest over its WebSocket.
+                let prober = if connection.outbox.is_empty() { carrier.prober.take() } else { None };
                 if polls {
                     // There is no closing handshake to wait for.
                     connection.session.abandon(&mut self.inflaters);

@@ -1,12 +1,14 @@
 //! Shards without a network: what a peer says is handled at once, and what it hears can be asked for. Tests of single rules
 //! read as a dialogue with it.
 
+mod polling;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use fanfare_hub::{
-    Arrival, Door, DoorId, Instance, Limits, Now, Outgoing, Reading, Shard, ShardId, ShardSetup, Share,
-    SocketId,
+    Arrival, Door, DoorId, EngineAnswer, Instance, Limits, Now, Outgoing, Reading, Shard, ShardId,
+    ShardSetup, Share, SocketId,
 };
 use fanfare_websocket::{
     DeflateParameters, Deflater, InflaterPool, Opcode, Read, ReadContext, Reader, Role, write_close,
@@ -68,7 +70,13 @@ pub struct House {
     shards: Vec<Shard>,
     lines: Vec<Line>,
     now: Now,
+    /// Answers to requests of sessions that poll, by their shard.
+    answers: Vec<(usize, SocketId, EngineAnswer)>,
+    /// Sessions that polled and are over.
+    over: Vec<(usize, SocketId)>,
 }
+
+pub use polling::Session;
 
 impl House {
     /// A house of `shards` with these limits; `doors` makes the doors of one of them.
@@ -84,7 +92,7 @@ impl House {
             };
             Shard::new(setup, doors(), now)
         });
-        Self { shards: shards.collect(), lines: Vec::new(), now }
+        Self { shards: shards.collect(), lines: Vec::new(), now, answers: Vec::new(), over: Vec::new() }
     }
 
     /// One of the shards.
@@ -125,6 +133,9 @@ impl House {
         self.shards[shard].begin_turn(self.now);
         let mut input = bytes.to_vec();
         let reading = self.shards[shard].receive(socket, &mut input, &mut Share::default());
+        if let Some((_, carrier)) = self.shards[shard].take_moved() {
+            self.lines[peer].socket = carrier;
+        }
         self.lines[peer].reading = reading;
         self.settle();
         reading
@@ -289,6 +300,7 @@ impl House {
     fn turn(&mut self, index: usize) -> bool {
         let mut busy = false;
         self.shards[index].begin_turn(self.now);
+        busy |= self.shards[index].handle_posts();
         self.shards[index].finish_handling();
         while let Some(socket) = self.shards[index].next_dirty() {
             busy = true;
@@ -301,12 +313,19 @@ impl House {
         }
         while let Some(closed) = self.shards[index].next_closed() {
             let line = self.lines.iter_mut().rfind(|line| line.socket == closed.socket && !line.gone);
-            if let Some(line) = line {
-                line.gone = true;
-                line.heard.push_back(Heard::Gone);
+            match line {
+                Some(line) => {
+                    line.gone = true;
+                    line.heard.push_back(Heard::Gone);
+                }
+                None => self.over.push((index, closed.socket)),
             }
         }
         self.shards[index].end_turn();
+        while let Some((socket, answer)) = self.shards[index].next_answer() {
+            busy = true;
+            self.answers.push((index, socket, answer));
+        }
         for to in 0..self.shards.len() {
             let number = ShardId(u16::try_from(to).unwrap_or_default());
             while let Some((envelopes, _)) = self.shards[index].take_envelopes(number) {
@@ -337,6 +356,10 @@ impl House {
     }
 
     fn send(&mut self, index: usize, socket: SocketId) {
+        if self.shards[index].polls(socket) {
+            self.shards[index].answer_poll(socket);
+            return;
+        }
         let mut slices = [IoSlice::new(&[]); 8];
         let filled = self.shards[index].outgoing(socket, &mut slices);
         let offered: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect();
