@@ -28,7 +28,7 @@ The project's own commands.
   cargo xtask trial reference  Socket.IO's tests against the reference server: that they are right, and notice faults
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
   cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 15 minutes, quick: 8
-  cargo xtask faults           plants ten faults and sees that the simulation notices each
+  cargo xtask faults           plants eleven faults and sees that the simulation notices each
 ";
 
 fn main() -> ExitCode {

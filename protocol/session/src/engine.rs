@@ -83,6 +83,13 @@ pub enum Came<'a> {
     Binary(Payload<'a>),
     /// A packet of Socket.IO.
     Packet(Packet<'a>),
+    /// A packet of Socket.IO whose payload nests too deep to be read. It is addressed, so its sender can be told.
+    TooDeep {
+        /// The namespace.
+        namespace: &'a str,
+        /// The number of the acknowledgement that is asked for.
+        id: Option<u64>,
+    },
     /// The client ends the session.
     Close,
     /// The client broke Engine.IO, and how; the session is over.
@@ -138,6 +145,7 @@ impl Engine {
 
     /// Handles one packet.
     pub fn packet<'a>(&mut self, packet: engineio::Packet<'a>, now_ms: u64) -> Came<'a> {
+        self.pulse.heard(now_ms);
         match packet {
             engineio::Packet::Text(text) => self.message(text),
             engineio::Packet::Binary(Cow::Borrowed(bytes)) => self.binary(Payload::Borrowed(bytes)),
@@ -164,6 +172,7 @@ impl Engine {
         }
         let head = match socketio::read(text) {
             Ok(head) => head,
+            Err(socketio::Malformed::TooDeep) => return too_deep(text),
             Err(malformed) => return Came::Undecodable(malformed.to_string()),
         };
         if head.attachments > 0 {
@@ -214,6 +223,11 @@ impl Engine {
         self.assembly.as_ref().map_or(0, |assembly| assembly.held_bytes())
     }
 
+    /// The session goes on over another link: what it was asked over the one before counts as answered.
+    pub fn upgraded(&mut self, now_ms: u64) {
+        self.pulse.pong(now_ms);
+    }
+
     /// The link was not read for a while, which was ours: the time for an answer begins anew.
     pub fn rest(&mut self, now_ms: u64) {
         self.pulse.rest(now_ms);
@@ -232,6 +246,13 @@ impl Engine {
             Beat::Ping { check_at_ms } => Pulsed::Ping { check_at_ms: before(check_at_ms) },
             Beat::Expired => Pulsed::Expired,
         }
+    }
+}
+
+fn too_deep(text: &str) -> Came<'_> {
+    match socketio::read_address(text) {
+        Ok(head) if head.kind == Kind::Event => Came::TooDeep { namespace: head.namespace, id: head.id },
+        _ => Came::Undecodable(socketio::Malformed::TooDeep.to_string()),
     }
 }
 

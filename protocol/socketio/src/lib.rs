@@ -18,5 +18,5 @@ pub use assembly::{Assembly, check_placeholders};
 pub use event::{Event, ack_args, elements, event, is_reserved};
 pub use limits::ATTACHMENTS_MAX;
 pub use malformed::Malformed;
-pub use packet::{Head, Kind, read};
+pub use packet::{Head, Kind, read, read_address};
 pub use write::{write_ack, write_connect, write_connect_error, write_disconnect, write_event};

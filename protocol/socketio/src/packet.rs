@@ -59,6 +59,20 @@ pub struct Head<'a> {
 /// reference reads as JavaScript reads numbers, only decimal digits are read: `5 0x1-`, or a space as the id 0, is nothing
 /// that a client writes.
 pub fn read(text: &str) -> Result<Head<'_>, Malformed> {
+    let (head, rest) = address(text)?;
+    let data = if rest.is_empty() { "" } else { payload(head.kind, rest)? };
+    Ok(Head { data, ..head })
+}
+
+/// Reads all of a packet but what it carries, which may be anything: whom to tell that it cannot be read.
+///
+/// # Errors
+/// [`Malformed`] where not even that much is a packet.
+pub fn read_address(text: &str) -> Result<Head<'_>, Malformed> {
+    address(text).map(|(head, _)| head)
+}
+
+fn address(text: &str) -> Result<(Head<'_>, &str), Malformed> {
     let first = text.chars().next().ok_or(Malformed::Empty)?;
     let kind = kind(first).ok_or(Malformed::UnknownType(first))?;
     let mut rest = text.get(1..).unwrap_or_default();
@@ -72,8 +86,7 @@ pub fn read(text: &str) -> Result<Head<'_>, Malformed> {
     }
     let (digits, rest) = split_digits(rest);
     let id = (!digits.is_empty()).then(|| digits.parse().map_err(|_| Malformed::Id)).transpose()?;
-    let data = if rest.is_empty() { "" } else { payload(kind, rest)? };
-    Ok(Head { kind, attachments, namespace, id, data })
+    Ok((Head { kind, attachments, namespace, id, data: "" }, rest))
 }
 
 fn kind(digit: char) -> Option<Kind> {

@@ -92,6 +92,9 @@ impl World {
     fn act_chat(&mut self, number: usize) {
         let room = format!("room-{}", self.random.below(self.plan.rooms));
         let wanted = self.clients[number].rooms_wanted.contains(&room);
+        if self.clients[number].socketio && self.clients[number].id.is_none() {
+            return;
+        }
         match self.random.below(20) {
             0..=3 if !wanted => {
                 self.clients[number].rooms_wanted.push(room.clone());
@@ -108,8 +111,13 @@ impl World {
                 self.ask(number, json!({"type": "chat", "text": text}));
             }
             5 => self.batch(number, &room),
+            6 if self.clients[number].socketio => {}
             6 => self.tell(number, &json!({"type": "ping", "timestamp": self.now_ms.get()})),
             7 => self.ask(number, json!({"type": "presence", "room": room})),
+            8 if self.clients[number].socketio => {
+                let bad = b"42/chat,[\"chat\",{\"room\":1}]";
+                self.clients[number].frame(&mut self.random, Opcode::Text, bad);
+            }
             8 => {
                 self.clients[number].frame(&mut self.random, Opcode::Text, b"{\"type\":\"chat\",\"room\":1}");
             }
@@ -147,6 +155,10 @@ impl World {
     }
 
     fn batch(&mut self, number: usize, room: &str) {
+        if self.clients[number].socketio {
+            let message = self.say(number, room);
+            return self.ask(number, message);
+        }
         let mut messages = Vec::new();
         for _ in 0..1 + self.random.below(6) {
             let message = self.say(number, room);
@@ -162,7 +174,7 @@ impl World {
 
     fn with_id(&mut self, number: usize, mut message: Value) -> Value {
         let client = &mut self.clients[number];
-        message["id"] = if client.next_id.is_multiple_of(5) {
+        message["id"] = if client.next_id.is_multiple_of(5) && !client.socketio {
             json!(format!("id-{}", client.next_id))
         } else {
             json!(client.next_id)
@@ -201,6 +213,19 @@ impl World {
     }
 
     fn tell(&mut self, number: usize, message: &Value) {
-        self.clients[number].frame(&mut self.random, Opcode::Text, message.to_string().as_bytes());
+        let text = if self.clients[number].socketio { event(message) } else { message.to_string() };
+        self.clients[number].frame(&mut self.random, Opcode::Text, text.as_bytes());
     }
+}
+
+/// A native message as the event that it is in Socket.IO.
+fn event(message: &Value) -> String {
+    let (kind, id) = (&message["type"], &message["id"]);
+    let id = if id.is_null() { String::new() } else { id.to_string() };
+    let mut body = message.clone();
+    if let Some(members) = body.as_object_mut() {
+        members.remove("type");
+        members.remove("id");
+    }
+    format!("42/chat,{id}[{kind},{body}]")
 }

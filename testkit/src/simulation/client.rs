@@ -58,6 +58,8 @@ pub struct Client {
     pub number: usize,
     /// The door: 0 echo, 1 chat, 2 binary.
     pub door: u8,
+    /// It speaks Socket.IO, and came to its door as a namespace.
+    pub socketio: bool,
     /// All it sent and saw.
     pub log: Vec<Entry>,
     /// How it ended, and when it stopped sending.
@@ -99,6 +101,7 @@ impl Client {
         Self {
             number,
             door,
+            socketio: false,
             log: Vec::new(),
             exit: None,
             id: None,
@@ -202,6 +205,10 @@ impl Client {
                     continue;
                 }
                 Read::Text(text) if self.door == 0 => What::GotText(text.into_owned()),
+                Read::Text(text) if self.socketio => match self.packet(&text)? {
+                    Some(message) => What::Got(message),
+                    None => continue,
+                },
                 Read::Text(text) => What::Got(serde_json::from_str(&text).map_err(|error| {
                     format!("client {} got what is no JSON: {error}: {}", self.number, &*text)
                 })?),
@@ -209,6 +216,32 @@ impl Client {
             };
             self.got(now_ms, what);
         }
+    }
+
+    /// A packet of Socket.IO as the native message that it stands for; `None` where it is the protocol's own.
+    fn packet(&mut self, text: &str) -> Result<Option<Value>, String> {
+        let fault = |why: &str| format!("client {} got {why}: {text}", self.number);
+        if text == "2" {
+            write_frame(&mut self.outgoing, Opcode::Text, true, false, b"3", Some([9, 9, 9, 9]));
+            return Ok(None);
+        }
+        if text.starts_with('0') || text.starts_with("40/chat,") {
+            return Ok(None);
+        }
+        if let Some(json) = text.strip_prefix("42/chat,") {
+            let event: Value = serde_json::from_str(json).map_err(|_| fault("a bad event"))?;
+            let mut message = event[1].clone();
+            message["type"] = event[0].clone();
+            return Ok(Some(message));
+        }
+        let ack = text.strip_prefix("43/chat,").ok_or_else(|| fault("a packet that is out of place"))?;
+        let at = ack.find('[').ok_or_else(|| fault("a bad acknowledgement"))?;
+        let id: u64 = ack[..at].parse().map_err(|_| fault("a bad id"))?;
+        let answer: Value = serde_json::from_str(&ack[at..]).map_err(|_| fault("a bad acknowledgement"))?;
+        let mut message = answer[0].clone();
+        message["type"] = if message["ok"] == true { "ack".into() } else { "nack".into() };
+        message["messageId"] = id.into();
+        Ok(Some(message))
     }
 
     fn got(&mut self, now_ms: u64, what: What) {

@@ -7,6 +7,7 @@
 mod behaviour;
 mod check;
 mod client;
+mod doors;
 mod lists;
 mod network;
 mod random;

@@ -6,12 +6,13 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 
 use fanfare_hub::{
-    Arrival, Door, DoorId, DoorRules, Envelope, Heartbeat, Instance, Kit, Limits, Links, Now, Readiness,
-    Shard, ShardId, ShardSetup, Token,
+    Arrival, DoorId, EngineArrival, Envelope, Heartbeat, Instance, Limits, Links, Now, Readiness, Shard,
+    ShardId, ShardSetup, Token,
 };
-use fanfare_kits::{Binary, Chat, Echo};
+use fanfare_websocket::Opcode;
 
 use super::client::{Client, Exit};
+use super::doors::{SOCKETIO, doors};
 use super::network::{Pipe, ServerEnd, Wire};
 use super::random::Random;
 
@@ -255,14 +256,16 @@ impl World {
         }
         for number in arrivals.drain(..) {
             let client = &mut self.clients[number];
+            let open = EngineArrival::Open { secret: [7; 9], polling: false, handshake: None };
             let arrival = Arrival {
                 deflate: client.deflate,
-                wants_binary: number % 3 == 0,
-                batch_interval_ms: (number % 7 == 6).then_some(20),
-                engine: None,
+                wants_binary: number % 3 == 0 && !client.socketio,
+                batch_interval_ms: (number % 7 == 6 && !client.socketio).then_some(20),
+                engine: client.socketio.then_some(open),
             };
             let end = ServerEnd(Rc::clone(&client.wire));
-            client.token = Some(links.insert(shard, DoorId(client.door), &arrival, end, &mut []).0);
+            let door = if client.socketio { SOCKETIO } else { DoorId(client.door) };
+            client.token = Some(links.insert(shard, door, &arrival, end, &mut []).0);
         }
         while shard.takes_mail()
             && let Some((from, envelopes, bytes)) = mail.pop_front()
@@ -348,10 +351,18 @@ impl World {
         let shard = self.random.below(usize::from(self.plan.shards));
         let door = [1, 1, 1, 1, 1, 2, 0][self.random.below(7)];
         let mut client = Client::new(number, door, shard, wire, self.random.once_in(3));
-        client.next_seq = (door == 1 && self.random.once_in(4)).then_some(1);
+        client.socketio = door == 1 && self.random.once_in(3);
+        client.next_seq = (door == 1 && !client.socketio && self.random.once_in(4)).then_some(1);
+        if client.socketio {
+            client.frame(&mut self.random, Opcode::Text, b"40/chat,");
+        }
+        let speaks_first = client.socketio;
         self.clients.push(client);
         self.shards[shard].arrivals.push(number);
         self.schedule_turn(shard, self.now_ms.get());
+        if speaks_first {
+            self.flush(number);
+        }
         let first = self.now_ms.get() + self.random.between(1, self.plan.pace_ms);
         self.schedule(first, Happening::Act(number));
     }
@@ -470,16 +481,9 @@ fn sim_shard(plan: &Plan, shard: u16) -> SimShard {
         seed: plan.seed | 1,
         limits,
     };
-    let rules =
-        |plain: DoorRules| DoorRules { text_limit_bytes: 1 << 20, binary_limit_bytes: 1 << 22, ..plain };
-    let doors = vec![
-        Door::new(rules(Echo.rules()), Echo),
-        Door::new(rules(Chat.rules()), Chat),
-        Door::new(rules(Binary.rules()), Binary),
-    ];
     let now = Now { ms: START_MS, unix_ms: UNIX_START_MS + START_MS };
     SimShard {
-        shard: Shard::new(setup, doors, now),
+        shard: Shard::new(setup, doors(), now),
         links: Links::default(),
         ready: Vec::new(),
         arrivals: Vec::new(),

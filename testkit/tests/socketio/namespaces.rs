@@ -122,6 +122,20 @@ fn a_client_is_in_so_many_namespaces_at_once() {
 }
 
 #[test]
+fn an_event_that_nests_too_deep_is_refused_and_its_sender_told() {
+    let mut house = house(1);
+    let peer = websocket_member(&mut house, 0, "r");
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    house.text(peer, &format!(r#"42/chat,5["chat",{{"text":{deep}}}]"#));
+    let refused = r#"43/chat,5[{"ok":false,"error":"Invalid message format: nested deeper than 64 levels","code":"invalid_message"}]"#;
+    assert_eq!(texts(&mut house, peer), [refused]);
+    house.text(peer, &format!(r#"42/chat,["chat",{{"text":{deep}}}]"#));
+    assert!(texts(&mut house, peer)[0].starts_with(r#"42/chat,["error",{"#));
+    house.text(peer, r#"42/chat,["chat",{"room":"r","text":"still here"}]"#);
+    assert_eq!(said(&texts(&mut house, peer)), ["still here"]);
+}
+
+#[test]
 fn a_packet_over_its_namespaces_limit_closes() {
     let mut house = house(1);
     let peer = websocket_member(&mut house, 0, "r");

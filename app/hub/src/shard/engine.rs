@@ -1,7 +1,7 @@
 //! Engine.IO sessions and Socket.IO packets: from what a client sends to the namespace that it is for.
 
 use fanfare_session::engineio::{self, PROBE_TIMEOUT_MS, Probe, ProbeStep, RequestError, SEPARATOR};
-use fanfare_session::native::{ErrorCode, Request};
+use fanfare_session::native::{ErrorCode, JSON_DEPTH_MAX, Request};
 use fanfare_session::socketio::{self, Kind};
 use fanfare_session::websocket::{CloseCode, Opcode, Payload};
 use fanfare_session::{Came, Engine, Packet, Parser, Share};
@@ -198,6 +198,7 @@ impl Shard {
                 self.kits[door].received(&mut self.core, carrier, Message::Binary(payload));
             }
             Came::Packet(packet) => self.packet(carrier, packet),
+            Came::TooDeep { namespace, id } => self.too_deep(carrier, namespace, id),
             // Over a WebSocket it is not how one closes, and the reference does not take it for that.
             Came::Close if self.polls(carrier) => {
                 self.core.end_engine(carrier, Gone::ClosedByPeer(None), false);
@@ -334,6 +335,16 @@ impl Shard {
         self.request(member, door, request, reply);
     }
 
+    fn too_deep(&mut self, carrier: SocketId, namespace: &str, id: Option<u64>) {
+        let Some(member) = self.core.member_of(carrier, namespace) else {
+            return self.core.end_engine(carrier, Gone::OutOfPlace, true);
+        };
+        let reason = format!("Invalid message format: nested deeper than {JSON_DEPTH_MAX} levels");
+        let id = id.map(|id| id.to_string());
+        let answer = Answer::Refuse(ErrorCode::InvalidMessage, reason.into());
+        self.core.answer_member(member, id.as_deref(), answer);
+    }
+
     fn acknowledged(&mut self, member: SocketId, packet: Packet<'_>) {
         let Some(door) = self.core.get(member).map(|connection| usize::from(connection.door.0)) else {
             return;
@@ -447,7 +458,7 @@ impl Core {
             it.polling = None;
             it.prober = None;
             // A ping that a poll had does not have its answer here.
-            it.engine.rest(now_ms);
+            it.engine.upgraded(now_ms);
             members.clone_from(&it.members);
         }
         for member in members {

@@ -325,6 +325,9 @@ impl Shard {
         let Some(connection) = self.core.get_mut(socket) else { return };
         if std::mem::replace(&mut connection.blocked, false) {
             connection.session.progressed(now_ms);
+            if let Some(carrier) = connection.carrier_mut() {
+                carrier.engine.rest(now_ms);
+            }
             self.core.mark_dirty(socket.slot);
         }
     }

@@ -352,12 +352,17 @@ impl Core {
 
     /// A peer that has said its last word stays until everything it asked is answered.
     pub(crate) fn depart_if_done(&mut self, slot: u32) {
+        // What somebody in a namespace is owed, the session that carries it waits for.
+        let carrier = self.at(slot).and_then(Connection::member).map(|member| member.carrier.slot);
+        let slot = carrier.unwrap_or(slot);
+        let owes = |there: &Connection| there.busy || there.session.owes_answers();
         let done = self.at(slot).is_some_and(|there| {
+            let members = there.carrier().map_or(&[][..], |carrier| &carrier.members);
             there.ended
                 && there.leftover.is_none()
                 && !there.paused
-                && !there.busy
-                && !there.session.owes_answers()
+                && !owes(there)
+                && !members.iter().any(|slot| self.at(*slot).is_some_and(owes))
         });
         if done {
             self.flush_batch(slot);
