@@ -8,6 +8,9 @@ mod drain;
 mod frames;
 mod handshakes;
 mod memory;
+mod packets;
+mod posts;
+mod sessions;
 mod trial;
 
 use std::io::Write;
@@ -53,6 +56,18 @@ cases! {
     "stalled-messages", memory::stalled_messages, "15.9 MB of a 16 MB message, then nothing";
     "stalled-inflaters", memory::stalled_inflaters, "half-sent compressed messages";
     "crowd-never-reads", memory::crowd_never_reads, "members that never read, 1 MB messages";
+    "close-list", packets::close_list, "everything that Socket.IO closes a session for";
+    "attachments-owed", packets::attachments_owed, "9 of 10 announced attachments of 1 MiB, then nothing";
+    "deep-events", packets::deep_events, "events, acknowledgements and payloads nested 10,000 deep";
+    "namespaces", packets::namespaces, "10,000 namespaces asked for by one, and by many";
+    "crowded-body", packets::crowded_body, "100,000 packets in one body";
+    "post-100mb", posts::too_large, "a body of 100 MB, announced and in chunks";
+    "stalled-posts", posts::stalled, "15.9 MB of a body of 16 MB, then nothing";
+    "half-open", sessions::half_open, "polling sessions that are never polled again";
+    "session-flood", sessions::flood, "50,000 sessions opened and dropped";
+    "waiting-polls", sessions::waiting_polls, "10,000 polls that wait";
+    "unread-polls", sessions::unread_polls, "polls whose answer is never read";
+    "probes", sessions::probes, "WebSockets that try a session and never take it over";
     "drain", drain::drain, "SIGTERM while 500 clients chat";
 }
 

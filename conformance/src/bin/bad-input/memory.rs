@@ -34,7 +34,7 @@ pub(crate) async fn half_close(flags: &Flags) -> Outcome<String> {
 }
 
 /// Sends what is taken, and then waits for what comes of it: the code of a Close frame, if one came.
-async fn push_and_stop(
+pub(crate) async fn push_and_stop(
     mut client: Client,
     wire: Arc<Vec<u8>>,
     until: Instant,
