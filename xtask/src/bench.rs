@@ -82,6 +82,6 @@ fn build(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String> {
             return Err(format!("cargo {} failed; see {}", step.join(" "), log.display()));
         }
     }
-    tools::node_modules(workspace, "bench/peers/ws", &log)?;
+    tools::node_modules(workspace, "bench/peers/node", &log)?;
     Ok(Bench { workspace, log })
 }

@@ -64,7 +64,7 @@ impl Peer {
             Program::Raw => vec![release("fanfare-bench"), "serve".to_owned(), "raw".to_owned()],
             Program::Rust => vec![release("fanfare-bench-peers"), self.name.to_owned()],
             Program::Node => {
-                vec!["node".to_owned(), root.join("bench/peers/ws/server.mjs").display().to_string()]
+                vec!["node".to_owned(), root.join("bench/peers/node/ws.mjs").display().to_string()]
             }
         };
         let options = ["--port".to_owned(), port.to_string(), "--mode".to_owned(), mode.name().to_owned()];
@@ -80,7 +80,7 @@ impl Peer {
             Program::Rust => locked(&read("bench/peers/Cargo.lock"), self.name),
             Program::Node => {
                 let lock: serde_json::Value =
-                    serde_json::from_str(&read("bench/peers/ws/package-lock.json")).unwrap_or_default();
+                    serde_json::from_str(&read("bench/peers/node/package-lock.json")).unwrap_or_default();
                 let node = Command::new("node").arg("--version").output();
                 let node = node.map(|node| String::from_utf8_lossy(&node.stdout).trim().to_owned());
                 let ws = lock["packages"]["node_modules/ws"]["version"].as_str().unwrap_or("?").to_owned();
