@@ -17,7 +17,7 @@ async fn tick(clock: NamespaceHandle) {
         if let Err(error) = told {
             return tracing::error!(%error, "the time cannot be told");
         }
-        if now.as_secs() % 10 == 0 {
+        if now.as_secs().is_multiple_of(10) {
             let there = clock.to("watchers").fetch_sockets().await.len();
             tracing::info!(there, "watchers");
         }
