@@ -79,7 +79,8 @@ impl CoreLoop {
         let far = tokio::time::Instant::now() + Duration::from_secs(86_400);
         let sleep = tokio::time::sleep_until(far);
         tokio::pin!(sleep);
-        let mut sleeps_until_ms = u64::MAX;
+        // None once it has fired: it has to be set again then, also where there is nothing left to wait for.
+        let mut sleeps_until_ms = Some(u64::MAX);
         loop {
             poll.get_mut().poll(&mut events, Some(Duration::ZERO))?;
             let now = self.clock.now();
@@ -92,8 +93,8 @@ impl CoreLoop {
                 continue;
             }
             let wake_at_ms = self.wake_at_ms(now);
-            if wake_at_ms != sleeps_until_ms {
-                sleeps_until_ms = wake_at_ms;
+            if sleeps_until_ms != Some(wake_at_ms) {
+                sleeps_until_ms = Some(wake_at_ms);
                 let wait =
                     Duration::from_millis(wake_at_ms.saturating_sub(now.ms)).min(Duration::from_secs(3_600));
                 sleep.as_mut().reset(tokio::time::Instant::now() + wait);
@@ -101,7 +102,7 @@ impl CoreLoop {
             tokio::select! {
                 ready = poll.readable() => ready?.clear_ready(),
                 () = self.entrance.notify.notified() => {}
-                () = &mut sleep => sleeps_until_ms = u64::MAX,
+                () = &mut sleep => sleeps_until_ms = None,
             }
         }
     }
