@@ -114,6 +114,12 @@ impl Polling {
         self.polls = None;
     }
 
+    /// Takes new connections from now on: a server ends those that are not used.
+    pub fn reconnect(&mut self) {
+        self.polls = None;
+        self.posts = None;
+    }
+
     /// Polls once.
     ///
     /// # Errors

@@ -60,7 +60,18 @@ const SUITES: &[Suite] = &[
     suite("browser", "two pages in a real browser", SERVER, clients::browser),
     suite("simulation", "300 seeds with 1, 2 and 4 shards", &["testkit"], trials::simulation),
     suite("bad-input", "what a server must survive, short form", SERVER, trials::bad_input),
-    suite("load", "500 in rooms while some are cut, short form", SERVER, trials::load),
+    suite(
+        "load",
+        "hundreds in rooms while some are cut, natively and over Socket.IO, short form",
+        SERVER,
+        trials::load,
+    ),
+    suite(
+        "mixed-room",
+        "a native client, Socket.IO over WebSocket and by polling in one room",
+        SERVER,
+        trials::mixed_room,
+    ),
 ];
 
 /// What the suites against the real server need.

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::clients::server_binary;
-use super::{Context, Outcome, count, socketio};
+use super::{Context, Outcome, cargo, count, socketio};
 use crate::workspace::Workspace;
 
 const SHORT_LIMIT: Duration = Duration::from_secs(300);
@@ -27,7 +27,14 @@ pub(super) fn bad_input(context: &Context) -> Result<Outcome, String> {
 }
 
 pub(super) fn load(context: &Context) -> Result<Outcome, String> {
-    short(context, "load")
+    let mut outcome = short(context, "load")?;
+    let mut socketio = real(context, "load")?;
+    outcome.add(count::last_line(&context.step(socketio.args(["--short", "socketio"]), SHORT_LIMIT)?));
+    Ok(outcome)
+}
+
+pub(super) fn mixed_room(context: &Context) -> Result<Outcome, String> {
+    short(context, "mixed-room")
 }
 
 fn short(context: &Context, name: &str) -> Result<Outcome, String> {
@@ -44,7 +51,7 @@ fn real(context: &Context, name: &str) -> Result<Command, String> {
     Ok(trial)
 }
 
-const TRIALS: &str = "a trial is one of: load, bad-input [case…], simulation [--seeds N], differential [--seeds N] \
+const TRIALS: &str = "a trial is one of: load, load socketio, mixed-room, waiting, bad-input [case…], simulation [--seeds N], differential [--seeds N] \
                       [--seed-from S], reference";
 
 /// A trial in its full form. Its output is for whoever waits for it.
@@ -52,10 +59,15 @@ pub(super) fn full(workspace: &Workspace, arguments: &[&str]) -> Result<bool, St
     let log = workspace.target.join("xtask").join("trial.log");
     let context = Context { workspace, log, all: true };
     let mut trial = match arguments {
-        ["load"] => {
+        ["load", kind @ ..] if matches!(kind, [] | ["socketio"]) => {
             let mut trial = real(&context, "load")?;
-            trial.arg("--out").arg(Path::new(PLOTS));
+            trial.arg("--out").arg(Path::new(PLOTS)).args(kind);
             trial
+        }
+        ["mixed-room"] => real(&context, "mixed-room")?,
+        ["waiting"] => {
+            // With what takes half a minute.
+            cargo::cargo(&["test", "-p", "fanfare", "--test", "waiting", "--", "--include-ignored"])
         }
         ["bad-input", cases @ ..] => {
             let mut trial = real(&context, "bad-input")?;

@@ -1,9 +1,10 @@
-//! Thousands in rooms while a part of them is cut all the time: `load [--short] [--server PATH] [--out FOLDER]`.
+//! Thousands in rooms while a part of them is cut all the time: `load [--short] [--server PATH] [--out FOLDER] [socketio]`.
 #![allow(clippy::print_stdout, reason = "a command line tool: standard output is what it is for")]
 
 mod member;
 mod plot;
 mod timeline;
+mod voice;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -42,20 +43,23 @@ fn run() -> Outcome<()> {
 }
 
 async fn load(flags: &Flags) -> Outcome<()> {
-    let connections = flags.pick(500, 5_000);
-    let rooms = flags.pick(20, 100);
+    let socketio = flags.names.iter().any(|name| name == "socketio");
+    let (connections, rooms) = match socketio {
+        true => flags.pick((300, 20), (2_000, 50)),
+        false => flags.pick((500, 20), (5_000, 100)),
+    };
     let warm = Duration::from_secs(flags.pick(3, 15));
-    let duration = Duration::from_secs(flags.pick(15, 120));
+    let duration = Duration::from_secs(flags.pick(if socketio { 8 } else { 15 }, 120));
     let server = Server::start(&flags.server, &[]).await?;
     // The same once before, shorter: what grows to its size there has its size.
     println!("… warming up: {connections} connections in {rooms} rooms for {} s", warm.as_secs());
-    let hall = Hall::new(server.address(), connections, rooms);
+    let hall = Hall::new(server.address(), connections, rooms, socketio);
     judge(&run_hall(&hall, &server, warm, &mut Timeline::default()).await?, rooms)?;
     server.until_descriptors_are(0, END_LIMIT).await?;
     let base = server.rss();
 
     let probe = Probe::start(server.address());
-    let hall = Hall::new(server.address(), connections, rooms);
+    let hall = Hall::new(server.address(), connections, rooms, socketio);
     let mut timeline = Timeline::default();
     let (cpu, began) = (server.cpu(), Instant::now());
     let reports = run_hall(&hall, &server, duration, &mut timeline).await?;
@@ -87,7 +91,8 @@ async fn load(flags: &Flags) -> Outcome<()> {
         println!("| {what} | {value} |");
     }
     if let Some(out) = &flags.out {
-        let file = out.join(if flags.short { "load-short.svg" } else { "load.svg" });
+        let name = if socketio { "load-socketio" } else { "load" };
+        let file = out.join(format!("{name}{}.svg", if flags.short { "-short" } else { "" }));
         std::fs::create_dir_all(out).map_err(|error| error.to_string())?;
         std::fs::write(&file, plot::svg(&timeline)).map_err(|error| error.to_string())?;
         println!("{}", file.display());

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use fanfare_conformance::real::{Client, Outcome, Saying, Seen, View, client_frame, ensure};
-use fanfare_websocket::Opcode;
-use serde::Deserialize;
+use fanfare_conformance::real::{Outcome, Saying, View, ensure};
 use tokio::task::JoinHandle;
+
+use crate::voice::{Dialect, Heard, Voice};
 
 /// Each says something as often.
 const SAY_EACH: Duration = Duration::from_secs(10);
@@ -23,6 +23,8 @@ pub(crate) struct Hall {
     address: SocketAddr,
     connections: usize,
     rooms: usize,
+    /// Everybody speaks Socket.IO, half of them by polling.
+    socketio: bool,
     began: Instant,
     present: AtomicUsize,
     phase: tokio::sync::watch::Sender<Phase>,
@@ -61,27 +63,13 @@ impl Report {
     }
 }
 
-/// The parts of a message that matter here.
-#[derive(Deserialize)]
-struct Message<'a> {
-    r#type: &'a str,
-    id: Option<&'a str>,
-    text: Option<&'a str>,
-}
-
-/// How a connection is cut.
-enum Cut {
-    Reset,
-    HalfClose,
-    CloseFrame,
-}
-
 impl Hall {
-    pub(crate) fn new(address: SocketAddr, connections: usize, rooms: usize) -> Arc<Self> {
+    pub(crate) fn new(address: SocketAddr, connections: usize, rooms: usize, socketio: bool) -> Arc<Self> {
         Arc::new(Self {
             address,
             connections,
             rooms,
+            socketio,
             began: Instant::now(),
             present: AtomicUsize::new(0),
             phase: tokio::sync::watch::Sender::new(Phase::Talk),
@@ -165,9 +153,7 @@ impl Hall {
     async fn visit(&self, seat: usize, room: usize, number: &mut u64) -> Outcome<(View, bool)> {
         let mut client = {
             let _turn = self.arrivals.acquire().await.saying("a turn")?;
-            let mut client = Client::connect_from(seat, self.address, "/chat").await?;
-            client.send_text(&format!(r#"{{"type":"join","room":"room {room}","id":"join"}}"#)).await?;
-            client
+            Voice::come(self.dialect(seat), seat, self.address, room).await?
         };
         self.present.fetch_add(1, Ordering::Relaxed);
         let stays = self.about(TENTH_CUT_IN * 5);
@@ -180,15 +166,16 @@ impl Hall {
             let phase = *phases.borrow_and_update();
             if phase == Phase::Leave {
                 visit.view.stayed = visit.joined;
+                client.leave().await;
                 return Ok((visit.view, false));
             }
             if phase == Phase::LastWord && visit.joined && std::mem::take(&mut last_word) {
                 self.say(&mut client, seat, number).await?;
             }
             tokio::select! {
-                seen = client.next() => match seen {
-                    Seen::Text(text) => self.note(&mut visit, &text)?,
-                    other => return Err(format!("{other:?} came after {stays:?}")),
+                heard = client.next() => {
+                    let heard = heard.map_err(|why| format!("{why}, stays {stays:?}"))?;
+                    self.note(&mut visit, heard)?;
                 },
                 () = tokio::time::sleep_until(speaks_at), if phase == Phase::Talk => {
                     speaks_at += SAY_EACH;
@@ -198,7 +185,7 @@ impl Hall {
                 },
                 () = tokio::time::sleep_until(cut_at), if phase == Phase::Talk => {
                     self.present.fetch_sub(1, Ordering::Relaxed);
-                    self.cut(client).await;
+                    client.cut(self.random() % 3).await;
                     return Ok((visit.view, true));
                 },
                 changed = phases.changed() => changed.saying("the phases")?,
@@ -206,56 +193,39 @@ impl Hall {
         }
     }
 
-    async fn say(&self, client: &mut Client, seat: usize, number: &mut u64) -> Outcome<()> {
+    async fn say(&self, client: &mut Voice, seat: usize, number: &mut u64) -> Outcome<()> {
         *number += 1;
         let (room, now, n) = (seat % self.rooms, self.now_us(), *number);
-        let text = format!(r#"{{"type":"chat","room":"room {room}","text":"{seat} {n} {now}","id":{n}}}"#);
-        client.send_text(&text).await
+        client.say(room, &format!("{seat} {n} {now}"), n).await
     }
 
-    fn note(&self, visit: &mut Visit, text: &str) -> Outcome<()> {
-        let message: Message<'_> = serde_json::from_str(text).saying("a message")?;
-        let id = || message.id.and_then(|id| id.parse::<u64>().ok()).ok_or(format!("no id in {text}"));
-        match message.r#type {
-            "chat" => {
-                visit.view.seen.push(id()?);
-                let words = message.text.unwrap_or_default();
+    fn note(&self, visit: &mut Visit, heard: Heard) -> Outcome<()> {
+        match heard {
+            Heard::Chat { id, words } => {
+                visit.view.seen.push(id);
                 let said_us = words.rsplit(' ').next().and_then(|said| said.parse::<u64>().ok());
-                let late = self.now_us().saturating_sub(said_us.ok_or(format!("no time in {text}"))?);
+                let late = self.now_us().saturating_sub(said_us.ok_or(format!("no time in {words}"))?);
                 let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
                 latencies.push(u32::try_from(late).unwrap_or(u32::MAX));
                 drop(latencies);
-                visit.in_order(words)
+                visit.in_order(&words)?;
             }
-            "ack" if text.contains(r#""messageId":"join""#) => {
-                visit.joined = true;
-                Ok(())
-            }
-            "ack" => {
-                visit.view.acknowledged.push(id()?);
-                Ok(())
-            }
-            "welcome" | "history" | "userJoined" | "userLeft" => Ok(()),
-            other => Err(format!("{other}: {text}")),
+            Heard::Joined => visit.joined = true,
+            Heard::Acknowledged(id) => visit.view.acknowledged.push(id),
+            Heard::Nothing => {}
         }
+        Ok(())
     }
 
-    async fn cut(&self, mut client: Client) {
-        let cut = match self.random() % 3 {
-            0 => Cut::Reset,
-            1 => Cut::HalfClose,
-            _ => Cut::CloseFrame,
-        };
-        // What comes of it is the server's affair; its descriptors are counted at the end.
-        match cut {
-            Cut::Reset => return client.reset(),
-            Cut::HalfClose => drop(client.half_close().await),
-            Cut::CloseFrame => {
-                let frame = client_frame(Opcode::Close, true, false, &1001_u16.to_be_bytes());
-                drop(client.send_raw(&frame).await);
-            }
+    /// How whoever sits there speaks.
+    fn dialect(&self, seat: usize) -> Dialect {
+        // Rooms are given by the seat too: each has all kinds.
+        match seat / self.rooms % 4 {
+            _ if !self.socketio => Dialect::Native,
+            0 | 1 => Dialect::WebSocket,
+            2 if seat.is_multiple_of(2) => Dialect::Upgrading,
+            _ => Dialect::Polling,
         }
-        drop(client.until_over(Duration::from_secs(5)).await);
     }
 }
 
