@@ -27,7 +27,9 @@ pub use limits::{
 };
 pub use links::{Links, READ_BUFFER_BYTES, Readiness, Token, Transport};
 pub use shard::{Door, Shard, ShardSetup};
-pub use state::{Arrival, Closed, Counters, EngineAnswer, EngineArrival, Gone, Handshake, Now, Reading};
+pub use state::{
+    Arrival, Closed, Counters, EngineAnswer, EngineArrival, Gone, Handshake, Headers, Now, Reading,
+};
 
 pub use fanfare_session::engineio::RequestError;
 pub use fanfare_session::native::{ErrorCode, Request};

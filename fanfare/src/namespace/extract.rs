@@ -305,8 +305,7 @@ impl HandshakeInfo {
     /// ```
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| &**value)
+        self.headers.get(name)
     }
 
     /// The parameters of the query, decoded, in their order.

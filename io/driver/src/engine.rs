@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fanfare_engineio::{RequestError, Transport, asked};
-use fanfare_hub::{Arrival, DoorId, EngineArrival, EngineId, Gone, Handshake};
+use fanfare_hub::{Arrival, DoorId, EngineArrival, EngineId, Gone, Handshake, Headers};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http_body_util::{BodyExt, Full};
@@ -273,10 +273,11 @@ impl Front {
     }
 
     fn handshake_of(&self, visit: &Visit, headers: &HeaderMap, uri: &Uri) -> Handshake {
-        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
-        let headers = headers.iter().map(|(name, value)| (name.as_str().into(), text(value)));
+        let headers = headers.iter();
         Handshake {
-            headers: headers.collect(),
+            headers: Headers::new(
+                headers.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))),
+            ),
             target: uri.path_and_query().map_or("/", |target| target.as_str()).into(),
             address: visit.peer.ip().to_canonical().to_string().into(),
             secure: visit.secure,

@@ -6,7 +6,8 @@ use fanfare_session::Session;
 use fanfare_session::websocket::DeflateParameters;
 
 use super::core::Gone;
-use super::role::{Carrier, Handshake, Member, Role};
+use super::handshake::Handshake;
+use super::role::{Carrier, Member, Role};
 use crate::envelope::DoorId;
 use crate::fanout::{Outbox, Variant};
 use crate::ids::{EngineId, SocketId, User};

@@ -7,22 +7,8 @@ use std::sync::Arc;
 use fanfare_session::engineio::Probe;
 use fanfare_session::{Engine, Packet};
 
+use super::handshake::Handshake;
 use crate::ids::SocketId;
-
-/// What a client said when it came, for applications that ask.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Handshake {
-    /// The headers of its first request, names in lower case.
-    pub headers: Vec<(Box<str>, Box<str>)>,
-    /// The path and the query of that request.
-    pub target: Box<str>,
-    /// Its address, without the port.
-    pub address: Box<str>,
-    /// It came over TLS.
-    pub secure: bool,
-    /// When, in Unix milliseconds.
-    pub issued_unix_ms: u64,
-}
 
 #[derive(Debug)]
 pub(crate) enum Role {
