@@ -121,6 +121,18 @@ fn everything(context: &Context, server: &Server) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
+/// Through nginx and haproxy. Both are started by the script, which gives them ports of its own.
+pub(super) fn proxies(context: &Context) -> Result<Outcome, String> {
+    tools::node_modules(context.workspace, NODE_FOLDER, &context.log)?;
+    for tool in [&tools::NGINX, &tools::HAPROXY] {
+        tools::need(tool, &context.log)?;
+    }
+    let server = Server::ours(context, "4")?;
+    let mut client = Command::new("node");
+    client.arg("conformance/clients/proxies.mjs").arg("--").args(server.application());
+    Ok(count::last_line(&context.step(&mut client, CLIENT_LIMIT)?))
+}
+
 fn differential(context: &Context, server: &Server) -> Result<Command, String> {
     tools::node_modules(context.workspace, NODE_FOLDER, &context.log)?;
     let build = &["--package", "fanfare-conformance", "--bin", "differential"];
