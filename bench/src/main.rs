@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool: standard output is what it is for")]
 
 mod arguments;
+mod library;
 mod load;
 mod measure;
 mod raw;
@@ -15,12 +16,16 @@ use arguments::Arguments;
 const USAGE: &str = "\
 fanfare-bench serve raw --port N [--mode echo|broadcast]
     The limit of the machine: an edge-triggered epoll loop (mio) over TCP without a protocol.
+fanfare-bench serve library --port N [--mode echo|broadcast|room] [--inside axum|tls]
+    An app on the library: Socket.IO at `/`, an echo at `/echo`; by itself, or as a service under axum::serve or axum-server.
 
-fanfare-bench load echo      --port N --pid P [--wire raw|websocket] [--path /echo] [--connections 100]
-                             [--in-flight 1] [--bytes 20] [--seconds 2 | --messages N] [--verify]
+fanfare-bench load echo      --port N --pid P [--wire raw|websocket|socketio] [--tls]
+                             [--path /echo] [--connections 100] [--in-flight 1] [--bytes 20]
+                             [--seconds 2 | --messages N] [--verify]
 fanfare-bench load broadcast --port N --pid P [--wire …] [--path /binary] [--room NAME] [--receivers 1000]
                              [--in-flight 1] [--bytes 64] [--seconds 2 | --messages N] [--verify]
 fanfare-bench load idle      --port N --pid P [--wire …] [--path /echo] [--connections 10000] [--join]
+fanfare-bench load connect   --port N --pid P [--wire …] [--path /echo] [--seconds 2 | --messages N] [--verify]
     Prints one line of JSON. P is the server's process, whose CPU time and memory are read from /proc.
 ";
 
@@ -29,6 +34,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["serve", "raw", rest @ ..] => Arguments::read(rest).and_then(|arguments| raw::serve(&arguments)),
+        ["serve", "library", rest @ ..] => {
+            Arguments::read(rest).and_then(|arguments| library::serve(&arguments))
+        }
         ["load", kind, rest @ ..] => Arguments::read(rest).and_then(|arguments| load::run(kind, &arguments)),
         _ => {
             print!("{USAGE}");

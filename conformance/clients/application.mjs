@@ -18,7 +18,8 @@ process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 /** Servers can be started and killed. */
 export const ownsServers = command !== null;
 
-const freePort = () =>
+/** A port that nobody listened at just now. */
+export const freePort = () =>
   new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);
     server.listen(0, HOST, () => {

@@ -21,7 +21,8 @@ use crate::running::Running;
 ///
 /// Its shards are threads of its own, which end with its last clone. An upgraded connection moves to one of them: a plain TCP
 /// stream of hyper's is taken over, and is then as fast as under [`Server::bind`](crate::Server::bind); anything else, such as
-/// TLS, is carried there by a task, which costs a copy each way.
+/// TLS, is carried there by a task, which costs a copy each way; whoever serves that turns Nagle's delay off himself, with
+/// axum-server by its `NoDelayAcceptor`.
 ///
 /// The client's address is the [`Client`] among the request's extensions, where somebody has put one there: without it, limits
 /// on addresses do not hold.

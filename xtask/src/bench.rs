@@ -7,6 +7,7 @@ mod costs;
 mod machine;
 mod peers;
 mod run;
+mod scenarios;
 mod table;
 
 use std::fs;
@@ -14,12 +15,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::process;
 use crate::tools;
 use crate::workspace::Workspace;
 use run::Bench;
+use scenarios::{SECTIONS, Section};
 
 const BUILD_LIMIT: Duration = Duration::from_secs(1800);
 
@@ -36,35 +38,54 @@ struct Plan {
 const QUICK: Plan = Plan { name: "quick", rounds: 3, seconds: "1.5" };
 const FULL: Plan = Plan { name: "full", rounds: 5, seconds: "2" };
 
-/// Runs the whole comparison and writes its tables; true unless a server failed in it.
+/// Runs the comparison, or some of its sections, and writes its tables; true unless a server failed in it.
 pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool, String> {
-    let plan = match arguments {
-        [] | ["full"] => FULL,
-        ["quick"] => QUICK,
-        other => return Err(format!("cargo xtask bench [quick|full], not `{}`", other.join(" "))),
+    let (plan, named) = match arguments {
+        ["quick", named @ ..] => (QUICK, named),
+        ["full", named @ ..] | named => (FULL, named),
     };
+    let sections = chosen(named)?;
     let log = workspace.target.join("xtask").join("bench.log");
     for tool in [&tools::TASKSET, &tools::STRACE, &tools::VALGRIND] {
         tools::need(tool, &log)?;
     }
     let bench = build(workspace, log)?;
-    let costs = costs::of_ours(&bench)?;
-    let results = run::all(&bench, plan.rounds, plan.seconds)?;
-    let all = json!({
-        "command": format!("cargo xtask bench {}", plan.name),
-        "rounds": plan.rounds,
-        "seconds": plan.seconds,
-        "machine": machine::describe(workspace),
-        "results": results,
-        "costs": costs,
-    });
+    for section in sections {
+        let costs = costs::of_ours(&bench, section.name)?;
+        let results = run::all(&bench, section, plan.rounds, plan.seconds)?;
+        let of_section = json!({
+            "command": format!("cargo xtask bench {} {}", plan.name, section.name),
+            "rounds": plan.rounds,
+            "seconds": plan.seconds,
+            "machine": machine::describe(workspace, section),
+            "results": results,
+            "costs": costs,
+        });
+        write(workspace, section, of_section)?;
+    }
+    println!("written: {RESULTS}, {README}");
+    Ok(true)
+}
+
+/// The sections of these names; all of them where none is named.
+fn chosen(named: &[&str]) -> Result<Vec<&'static Section>, String> {
+    let names: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
+    if let Some(unknown) = named.iter().find(|name| !names.contains(name)) {
+        return Err(format!("cargo xtask bench [quick|full] [{}…], not `{unknown}`", names.join("|")));
+    }
+    Ok(SECTIONS.iter().filter(|section| named.is_empty() || named.contains(&section.name)).collect())
+}
+
+/// Puts a section's results in the place of what was known of it; those of the other sections stay.
+fn write(workspace: &Workspace, section: &Section, results: Value) -> Result<(), String> {
+    let known = workspace.read(RESULTS).unwrap_or_else(|| "{}".to_owned());
+    let mut all: Value = serde_json::from_str(&known).map_err(|error| format!("{RESULTS}: {error}"))?;
+    all[section.name] = results;
     let text = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())? + "\n";
     fs::write(workspace.root.join(RESULTS), text).map_err(|error| format!("{RESULTS}: {error}"))?;
     let readme = workspace.read(README).ok_or_else(|| format!("{README} is not there"))?;
     let tables = table::between_markers(&readme, &table::tables(&all))?;
-    fs::write(workspace.root.join(README), tables).map_err(|error| format!("{README}: {error}"))?;
-    println!("written: {RESULTS}, {README}");
-    Ok(true)
+    fs::write(workspace.root.join(README), tables).map_err(|error| format!("{README}: {error}"))
 }
 
 /// Builds the servers and the load as they are used: release, with nothing measured in the way.
@@ -82,6 +103,6 @@ fn build(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String> {
             return Err(format!("cargo {} failed; see {}", step.join(" "), log.display()));
         }
     }
-    tools::node_modules(workspace, "bench/peers/ws", &log)?;
+    tools::node_modules(workspace, "bench/peers/node", &log)?;
     Ok(Bench { workspace, log })
 }

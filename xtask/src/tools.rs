@@ -20,10 +20,9 @@ pub(crate) const NODE: Tool = Tool { program: "node", packages: &["nodejs"] };
 pub(crate) const NPM: Tool = Tool { program: "npm", packages: &["npm"] };
 pub(crate) const PYTHON: Tool = Tool { program: "python3", packages: &["python3", "python3-venv"] };
 pub(crate) const CHROMIUM: Tool = Tool { program: "chromium", packages: &["chromium"] };
-// Debian has these where only root looks by itself.
-pub(crate) const NGINX: Tool = Tool { program: "/usr/sbin/nginx", packages: &["nginx"] };
-pub(crate) const HAPROXY: Tool = Tool { program: "/usr/sbin/haproxy", packages: &["haproxy"] };
 pub(crate) const TASKSET: Tool = Tool { program: "taskset", packages: &["util-linux"] };
+pub(crate) const NGINX: Tool = Tool { program: "nginx", packages: &["nginx"] };
+pub(crate) const HAPROXY: Tool = Tool { program: "haproxy", packages: &["haproxy"] };
 pub(crate) const STRACE: Tool = Tool { program: "strace", packages: &["strace"] };
 pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", packages: &["valgrind"] };
 

@@ -1,9 +1,11 @@
-//! WebSocket servers of others, each as its authors show it: one thread, echo or fan-out.
+//! Servers of others, each as its authors show it: one thread, echo or fan-out.
 //!
-//! All of them upgrade with the same few lines here, which no measurement covers, and then hand the socket to the library.
+//! The WebSocket libraries are handed sockets that the same few lines here have upgraded, which no measurement covers;
+//! socketioxide is a layer of axum's.
 
 mod fanout;
 mod fast;
+mod oxide;
 mod tokio_ws;
 mod tungstenite;
 mod upgrade;
@@ -17,7 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
 
 const USAGE: &str =
-    "fanfare-bench-peers fastwebsockets|tokio-websockets|tungstenite --port N [--mode echo|broadcast]";
+    "fanfare-bench-peers fastwebsockets|tokio-websockets|tungstenite --port N [--mode echo|broadcast]
+fanfare-bench-peers socketioxide --port N [--mode echo|broadcast|room]";
 
 #[derive(Clone, Copy)]
 enum Peer {
@@ -32,21 +35,26 @@ fn main() -> ExitCode {
         let at = words.iter().position(|word| word == name)?;
         words.get(at + 1).cloned()
     };
+    let Some(port) = value("--port").and_then(|port| port.parse().ok()) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let mode = value("--mode").unwrap_or_default();
     let peer = match words.first().map(String::as_str) {
         Some("fastwebsockets") => Peer::FastWebsockets,
         Some("tokio-websockets") => Peer::TokioWebsockets,
         Some("tungstenite") => Peer::Tungstenite,
+        Some("socketioxide") => return end(oxide::serve(port, &mode)),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
     };
-    let Some(port) = value("--port").and_then(|port| port.parse().ok()) else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
-    };
-    let broadcasts = value("--mode").as_deref() == Some("broadcast");
-    match serve(peer, port, broadcasts) {
+    end(serve(peer, port, mode == "broadcast"))
+}
+
+fn end(served: std::io::Result<()>) -> ExitCode {
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

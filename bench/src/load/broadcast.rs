@@ -188,8 +188,10 @@ fn expect(message: &[u8], wire: Wire, room: &str, payload: &[u8]) -> Result<(), 
     let text = String::from_utf8_lossy(message);
     let right = match wire {
         Wire::Raw { .. } => message.starts_with(payload),
-        Wire::WebSocket if room.is_empty() => message == payload,
-        Wire::WebSocket => text.contains(&format!("\"text\":\"{}\"", String::from_utf8_lossy(payload))),
+        Wire::WebSocket | Wire::SocketIo if room.is_empty() => message == payload,
+        Wire::WebSocket | Wire::SocketIo => {
+            text.contains(&format!("\"text\":\"{}\"", String::from_utf8_lossy(payload)))
+        }
     };
     if right {
         return Ok(());

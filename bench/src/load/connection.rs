@@ -1,13 +1,16 @@
 //! A connection of the load: opened while nothing else happens, then one of many with a poller.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
 
+use super::socketio;
+use super::tls::{Channel, trusting};
 use super::wire::{Counter, Kind, Wire};
 use crate::arguments::Arguments;
 
@@ -28,6 +31,14 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) wire: Wire,
     path: String,
+    tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+/// A connection that has just been opened, and blocks.
+pub(crate) struct Opened {
+    channel: Channel<std::net::TcpStream>,
+    /// What came with the handshake's last bytes.
+    early: Vec<u8>,
 }
 
 impl Target {
@@ -35,19 +46,34 @@ impl Target {
     pub(crate) fn of(arguments: &Arguments, path: &str, payload_bytes: usize) -> Result<Self, String> {
         let wire = match arguments.text("wire", "websocket") {
             "websocket" => Wire::WebSocket,
+            "socketio" => Wire::SocketIo,
             "raw" => {
                 let mut frame = Vec::new();
                 Wire::WebSocket.write(&mut frame, Kind::Binary, &vec![0; payload_bytes]);
                 Wire::Raw { record_bytes: frame.len() }
             }
-            other => return Err(format!("--wire {other}: there are raw and websocket")),
+            other => return Err(format!("--wire {other}: there are raw, websocket and socketio")),
         };
         let address = SocketAddr::from(([127, 0, 0, 1], arguments.needed::<u16>("port")?));
-        Ok(Self { address, wire, path: arguments.text("path", path).to_owned() })
+        let path = if wire == Wire::SocketIo { socketio::PATH } else { path };
+        let tls = arguments.has("tls").then(trusting).transpose()?;
+        Ok(Self { address, wire, path: arguments.text("path", path).to_owned(), tls })
     }
 
     /// Opens connection number `index` and registers it under this number.
     pub(crate) fn open(&self, index: usize, poll: &Poll) -> Result<Connection, String> {
+        let failed = |error: std::io::Error| format!("connection {index}: {error}");
+        let Opened { mut channel, early } = self.handshake(index)?;
+        channel.stream().set_nonblocking(true).map_err(failed)?;
+        let mut channel = channel.map(TcpStream::from_std);
+        let both = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(channel.stream(), Token(index), both).map_err(failed)?;
+        let counter = Counter::new(self.wire);
+        Ok(Connection { channel, counter, unsent: Vec::new(), received: early })
+    }
+
+    /// Opens connection number `index`, as far as the wire goes.
+    pub(crate) fn handshake(&self, index: usize) -> Result<Opened, String> {
         let failed = |error: std::io::Error| format!("connection {index}: {error}");
         let source = Ipv4Addr::new(127, 0, 1, 1 + u8::try_from(index / CONNECTIONS_PER_ADDRESS).unwrap_or(0));
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(failed)?;
@@ -55,33 +81,32 @@ impl Target {
         socket.connect(&self.address.into()).map_err(failed)?;
         socket.set_tcp_nodelay(true).map_err(failed)?;
         socket.set_read_timeout(Some(OPEN_TIMEOUT)).map_err(failed)?;
-        let mut stream = std::net::TcpStream::from(socket);
-        let early = match self.wire {
-            Wire::Raw { .. } => Vec::new(),
-            Wire::WebSocket => {
-                self.upgrade(&mut stream).map_err(|why| format!("connection {index}: {why}"))?
-            }
+        let mut channel = Channel::new(std::net::TcpStream::from(socket), self.tls.as_ref())?;
+        let opened = match self.wire {
+            Wire::Raw { .. } => Ok(Vec::new()),
+            Wire::WebSocket => self.upgrade(&mut channel),
+            Wire::SocketIo => self.upgrade(&mut channel).and_then(|mut early| {
+                socketio::join(&mut channel, &mut early)?;
+                Ok(early)
+            }),
         };
-        stream.set_nonblocking(true).map_err(failed)?;
-        let mut stream = TcpStream::from_std(stream);
-        let both = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(&mut stream, Token(index), both).map_err(failed)?;
-        let counter = Counter::new(self.wire);
-        Ok(Connection { stream, counter, unsent: Vec::new(), received: early })
+        let early = opened.map_err(|why| format!("connection {index}: {why}"))?;
+        Ok(Opened { channel, early })
     }
 
     /// The opening handshake; returns what came behind the answer.
-    fn upgrade(&self, stream: &mut std::net::TcpStream) -> Result<Vec<u8>, String> {
+    fn upgrade(&self, channel: &mut Channel<std::net::TcpStream>) -> Result<Vec<u8>, String> {
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n",
             self.path, self.address
         );
-        stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
+        let sent = channel.write(request.as_bytes()).and_then(|_| channel.flush());
+        sent.map_err(|error| error.to_string())?;
         let mut answer = Vec::new();
         let mut piece = [0; 4096];
         loop {
-            let bytes = stream.read(&mut piece).map_err(|error| format!("no answer: {error}"))?;
+            let bytes = channel.read_some(&mut piece).map_err(|error| format!("no answer: {error}"))?;
             answer.extend_from_slice(&piece[..bytes]);
             let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
             if let Some(end) = end {
@@ -98,8 +123,25 @@ impl Target {
     }
 }
 
+impl Opened {
+    /// Closes it as its protocol has it, and waits until the server has too.
+    pub(crate) fn close(mut self, wire: Wire) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("closing: {error}");
+        if let Wire::Raw { .. } = wire {
+            self.channel.stream().shutdown(Shutdown::Write).map_err(failed)?;
+        } else {
+            let mut close = Vec::new();
+            Wire::WebSocket.write(&mut close, Kind::Close, &1000_u16.to_be_bytes());
+            self.channel.write(&close).and_then(|_| self.channel.flush()).map_err(failed)?;
+        }
+        let mut piece = [0; 1024];
+        while self.channel.read_some(&mut piece).map_err(failed)? > 0 {}
+        Ok(())
+    }
+}
+
 pub(crate) struct Connection {
-    stream: TcpStream,
+    channel: Channel<TcpStream>,
     counter: Counter,
     unsent: Vec<u8>,
     /// What came with the handshake's answer, and what [`Connection::look`] has only a part of.
@@ -113,7 +155,7 @@ impl Connection {
             self.unsent.extend_from_slice(bytes);
             return Ok(());
         }
-        match self.stream.write(bytes) {
+        match self.channel.write(bytes) {
             Ok(sent) => self.unsent.extend_from_slice(&bytes[sent..]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.unsent.extend_from_slice(bytes),
             Err(error) => return Err(format!("sending failed: {error}")),
@@ -122,6 +164,7 @@ impl Connection {
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), String> {
+        self.channel.flush().map_err(|error| format!("sending failed: {error}"))?;
         let waiting = std::mem::take(&mut self.unsent);
         if waiting.is_empty() { Ok(()) } else { self.send(&waiting) }
     }
@@ -161,7 +204,7 @@ impl Connection {
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, String> {
-        match self.stream.read(buffer) {
+        match self.channel.read(buffer) {
             Ok(0) => Err("the server has closed a connection".to_owned()),
             Ok(bytes) => Ok(bytes),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),

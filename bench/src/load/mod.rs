@@ -1,9 +1,12 @@
 //! The load: one thread over edge-triggered epoll (mio), frames made beforehand, one write for all that may be in flight.
 
 mod broadcast;
+mod connect;
 mod connection;
 mod echo;
 mod idle;
+mod socketio;
+mod tls;
 mod wire;
 
 use std::time::{Duration, Instant};
@@ -23,7 +26,10 @@ pub(crate) fn run(kind: &str, arguments: &Arguments) -> Result<(), String> {
         "echo" => echo::run(arguments)?,
         "broadcast" => broadcast::run(arguments)?,
         "idle" => idle::run(arguments)?,
-        other => return Err(format!("there is no load `{other}`; there are: echo, broadcast, idle")),
+        "connect" => connect::run(arguments)?,
+        other => {
+            return Err(format!("there is no load `{other}`; there are: echo, broadcast, idle, connect"));
+        }
     };
     println!("{line}");
     Ok(())

@@ -1,10 +1,13 @@
 //! What goes over the wire: client frames with a fixed mask (RFC 6455 §5.2), or records of the same length without a protocol.
 
+use super::socketio;
+
 /// RFC 6455 wants a mask that nobody can foresee; a server's work does not depend on it.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
+const CLOSE: u8 = 0x88;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
@@ -13,12 +16,15 @@ pub(crate) enum Wire {
         record_bytes: usize,
     },
     WebSocket,
+    /// Events of Socket.IO in WebSocket messages; a message is the one text of its event.
+    SocketIo,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Text,
     Binary,
+    Close,
 }
 
 impl Wire {
@@ -29,9 +35,13 @@ impl Wire {
             out.extend_from_slice(payload);
             return out.resize(end, b'.');
         }
+        if self == Self::SocketIo {
+            return Self::WebSocket.write(out, Kind::Text, &socketio::event(payload));
+        }
         out.push(match kind {
             Kind::Text => TEXT,
             Kind::Binary => BINARY,
+            Kind::Close => CLOSE,
         });
         match payload.len() {
             short @ 0..126 => out.push(0x80 | short as u8),
@@ -45,14 +55,19 @@ impl Wire {
     }
 
     /// Takes the first message from the front of what a server sent: its length on the wire and, unless it is a control
-    /// frame, its payload. The slow way, for the pass that looks at every byte.
+    /// frame or no event, its payload. The slow way, for the pass that looks at every byte.
     pub(crate) fn read(self, bytes: &[u8]) -> Option<(usize, Option<&[u8]>)> {
         if let Self::Raw { record_bytes } = self {
             return bytes.get(..record_bytes).map(|record| (record_bytes, Some(record)));
         }
         let (head, length) = head(bytes)?;
         let payload = bytes.get(head..head.checked_add(length)?)?;
-        Some((head + length, (bytes[0] & 0x08 == 0).then_some(payload)))
+        let message = match self {
+            _ if bytes[0] & 0x08 != 0 => None,
+            Self::SocketIo => socketio::text(payload),
+            _ => Some(payload),
+        };
+        Some((head + length, message))
     }
 }
 
@@ -106,7 +121,7 @@ impl Counter {
                 && let [first, length @ 0..126, rest @ ..] = bytes
                 && let Some(rest) = rest.get(usize::from(*length)..)
             {
-                messages += u64::from(first & 0x08 == 0);
+                messages += u64::from(self.counts(*first, usize::from(*length)));
                 bytes = rest;
             }
             let Some((byte, rest)) = bytes.split_first() else { return messages };
@@ -115,12 +130,19 @@ impl Counter {
             if let Some((head, length)) = head(&self.partial)
                 && head == self.partial.len()
             {
-                self.counts = self.partial[0] & 0x08 == 0;
+                self.counts = self.counts(self.partial[0], length);
                 self.left = length;
                 messages += u64::from(self.counts && length == 0);
                 self.partial.clear();
             }
         }
+    }
+}
+
+impl Counter {
+    /// Whether a frame is a message, by its first byte and its length.
+    fn counts(&self, first: u8, length: usize) -> bool {
+        first & 0x08 == 0 && (self.wire != Wire::SocketIo || socketio::may_be_event(length))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a namespace does: its middlewares and handlers.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::handler::{Erased, EventHandler, Reply, erased, erased_middleware};
@@ -46,7 +46,8 @@ pub(crate) struct Handlers {
     pub(crate) packet_middlewares: Vec<Erased>,
     pub(crate) connect: Option<Erased>,
     pub(crate) disconnect: Option<Erased>,
-    pub(crate) events: HashMap<String, Erased>,
+    /// A client chooses what is looked up here, and the app what there is: a handful, found by a few comparisons.
+    pub(crate) events: BTreeMap<Arc<str>, Erased>,
     pub(crate) any: Vec<Erased>,
 }
 
@@ -113,7 +114,7 @@ impl Namespace {
     #[must_use]
     pub fn on<A, R: Reply + 'static>(mut self, name: &str, handler: impl EventHandler<A, R>) -> Self {
         assert!(!fanfare_hub::is_reserved(name), "{name:?} is a reserved event name");
-        let before = self.handlers.events.insert(name.to_owned(), erased(handler));
+        let before = self.handlers.events.insert(name.into(), erased(handler));
         assert!(before.is_none(), "the event {name:?} has a handler already");
         self
     }
@@ -164,8 +165,7 @@ impl Namespace {
 
 impl std::fmt::Debug for Namespace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut names: Vec<&String> = self.handlers.events.keys().collect();
-        names.sort_unstable();
+        let names: Vec<&Arc<str>> = self.handlers.events.keys().collect();
         f.debug_struct("Namespace").field("events", &names).finish_non_exhaustive()
     }
 }
@@ -175,6 +175,11 @@ impl Handlers {
     pub(crate) fn of(&self, name: &str) -> Vec<Erased> {
         let named = self.events.get(name);
         self.packet_middlewares.iter().chain(&self.any).chain(named).map(Arc::clone).collect()
+    }
+
+    /// An event's name: the one that its handler has, or a copy.
+    pub(crate) fn known(&self, name: &str) -> Arc<str> {
+        self.events.get_key_value(name).map_or_else(|| name.into(), |(known, _)| Arc::clone(known))
     }
 
     /// The one handler of an event, where there is no more than that.

@@ -1,7 +1,7 @@
 //! What handlers and others ask of a namespace: done at once in its shard's turn, or sent there.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use fanfare_hub::{DoorId, ShardId, SocketId};
@@ -78,6 +78,9 @@ pub(crate) enum Command {
     GiveUp(SocketId),
 }
 
+/// Commands that the list of a turn keeps space for; a handler asks for one or two.
+const COMMANDS_KEPT: usize = 32;
+
 /// The namespace whose turn it is on this thread, and what has been asked of it meanwhile.
 struct Turn {
     app: AppId,
@@ -88,9 +91,12 @@ struct Turn {
 
 thread_local! {
     static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
+    /// An empty list for the next turn.
+    static SPARE: Cell<Vec<Command>> = const { Cell::new(Vec::new()) };
 }
 
-/// Runs part of a handler in a turn of its namespace and returns what it asked for.
+/// Runs part of a handler in a turn of its namespace and returns what it asked for. Once that is done, the list goes back with
+/// [`give_back`].
 pub(crate) fn in_turn<R>(
     app: AppId,
     shard: ShardId,
@@ -104,10 +110,17 @@ pub(crate) fn in_turn<R>(
             TURN.take();
         }
     }
-    TURN.set(Some(Turn { app, shard, door, asked: Vec::new() }));
+    TURN.set(Some(Turn { app, shard, door, asked: SPARE.take() }));
     let _outside = Outside;
     let result = run();
     (result, TURN.take().map(|turn| turn.asked).unwrap_or_default())
+}
+
+/// Gives the list of a turn back, for the next.
+pub(crate) fn give_back(mut asked: Vec<Command>) {
+    asked.clear();
+    asked.shrink_to(COMMANDS_KEPT);
+    SPARE.set(asked);
 }
 
 /// Asks a namespace on one shard. Without a server that runs, nothing comes of it.
@@ -119,7 +132,9 @@ pub(crate) fn ask(app: AppId, shard: ShardId, door: DoorId, command: Command) {
         }
         _ => Some(command),
     });
-    if let (Some(command), Some(remote)) = (elsewhere, remote_of(app)) {
+    if let Some(command) = elsewhere
+        && let Some(remote) = remote_of(app)
+    {
         let letter: Box<dyn Any + Send> = Box::new(command);
         remote.tell_kit(shard, door, letter);
     }

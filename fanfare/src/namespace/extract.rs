@@ -67,7 +67,7 @@ pub(crate) type States = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
 #[derive(Clone, Debug)]
 pub struct Event {
     pub(crate) socket: Socket,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) args: Args,
     pub(crate) next: usize,
     pub(crate) id: Option<u64>,
@@ -104,6 +104,12 @@ pub trait Extract: Sized {
     /// # Errors
     /// [`Rejection`], in words for the client.
     fn extract(event: &mut Event) -> Result<Self, Rejection>;
+
+    /// The same for a handler's last parameter: nobody asks for what it takes after it.
+    #[doc(hidden)]
+    fn extract_last(event: &mut Event) -> Result<Self, Rejection> {
+        Self::extract(event)
+    }
 }
 
 impl Event {
@@ -164,6 +170,10 @@ impl Extract for Args {
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
         Ok(event.args.clone())
     }
+
+    fn extract_last(event: &mut Event) -> Result<Self, Rejection> {
+        Ok(std::mem::take(&mut event.args))
+    }
 }
 
 /// The name of the event, for [`on_any`](super::Namespace::on_any).
@@ -179,7 +189,7 @@ pub struct EventName(pub String);
 
 impl Extract for EventName {
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
-        Ok(Self(event.name.clone()))
+        Ok(Self(event.name.to_string()))
     }
 }
 

@@ -87,7 +87,7 @@ pub trait EventHandler<A, R>: Send + Sync + 'static {
 }
 
 macro_rules! handler {
-    ($($parameter:ident),*) => {
+    ($($parameter:ident $extract:ident),*) => {
         impl<F, R, $($parameter),*> EventHandler<($($parameter,)*), R> for F
         where
             F: AsyncFn($($parameter),*) -> R + Send + Sync + 'static,
@@ -96,7 +96,7 @@ macro_rules! handler {
         {
             #[allow(non_snake_case, unused_mut, unused_variables, reason = "values go by the names of their types")]
             fn handle(self: Arc<Self>, mut event: Event, end: fn(R) -> Result<(), Failure>) -> Handling {
-                $(let $parameter = match $parameter::extract(&mut event) {
+                $(let $parameter = match $parameter::$extract(&mut event) {
                     Ok(parameter) => parameter,
                     Err(rejection) => return Box::pin(std::future::ready(Err(Failure::Rejected(rejection)))),
                 };)*
@@ -107,12 +107,12 @@ macro_rules! handler {
 }
 
 handler!();
-handler!(A1);
-handler!(A1, A2);
-handler!(A1, A2, A3);
-handler!(A1, A2, A3, A4);
-handler!(A1, A2, A3, A4, A5);
-handler!(A1, A2, A3, A4, A5, A6);
+handler!(A1 extract_last);
+handler!(A1 extract, A2 extract_last);
+handler!(A1 extract, A2 extract, A3 extract_last);
+handler!(A1 extract, A2 extract, A3 extract, A4 extract_last);
+handler!(A1 extract, A2 extract, A3 extract, A4 extract, A5 extract_last);
+handler!(A1 extract, A2 extract, A3 extract, A4 extract, A5 extract, A6 extract_last);
 
 /// A handler, whatever it takes.
 pub(crate) type Erased = Arc<dyn Fn(Event) -> Handling + Send + Sync>;

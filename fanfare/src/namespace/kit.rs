@@ -1,7 +1,6 @@
 //! A namespace's handlers as a kit: each event is a future, polled once in its turn and a task only where it waits.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
@@ -14,13 +13,14 @@ use tokio::task::AbortHandle;
 use super::acknowledgements::Acknowledgements;
 use super::args::Args;
 use super::builder::Handlers;
-use super::command::{Command, ask, in_turn};
+use super::command::{Command, ask, give_back, in_turn};
 use super::conversation::{Conversation, LEFT_BEHIND_BYTES_MAX, Work};
 use super::extract::{Context, DisconnectReason, Event, States};
 use super::handle::AppId;
 use super::handler::{Erased, Failure, Handling};
 use super::refusal::Refusal;
 use super::socket::Socket;
+use super::table::SocketTable;
 
 /// How long a handler may go on after its client has gone.
 const GRACE: Duration = Duration::from_secs(30);
@@ -39,14 +39,14 @@ pub(crate) struct Setup {
 pub(crate) struct NamespaceKit {
     pub(super) setup: Setup,
     remote: Remote,
-    conversations: HashMap<SocketId, Conversation>,
+    conversations: SocketTable<Conversation>,
     /// Middlewares that wait.
-    asking: HashMap<SocketId, AbortHandle>,
+    asking: SocketTable<AbortHandle>,
     /// What is known of clients that gave an auth payload or whose handshake is kept, and of all where names differ.
-    contexts: HashMap<SocketId, Arc<Context>>,
+    contexts: SocketTable<Arc<Context>>,
     plain: Arc<Context>,
     pub(super) owed: Acknowledgements,
-    pub(super) data: HashMap<SocketId, Value>,
+    pub(super) data: SocketTable<Value>,
 }
 
 impl NamespaceKit {
@@ -59,12 +59,12 @@ impl NamespaceKit {
         Self {
             setup,
             remote,
-            conversations: HashMap::new(),
-            asking: HashMap::new(),
-            contexts: HashMap::new(),
+            conversations: SocketTable::default(),
+            asking: SocketTable::default(),
+            contexts: SocketTable::default(),
             plain: Arc::new(plain),
             owed: Acknowledgements::default(),
-            data: HashMap::new(),
+            data: SocketTable::default(),
         }
     }
 
@@ -72,7 +72,7 @@ impl NamespaceKit {
         self.contexts.get(&socket).unwrap_or(&self.plain)
     }
 
-    fn event(&self, cx: &Edge<'_, Self>, socket: SocketId, name: String) -> Event {
+    fn event(&self, cx: &Edge<'_, Self>, socket: SocketId, name: Arc<str>) -> Event {
         Event {
             socket: Socket {
                 app: self.setup.app,
@@ -114,12 +114,12 @@ impl NamespaceKit {
         match work {
             Work::Connect => {
                 let handler = handlers.connect.as_ref()?;
-                let event = self.event(cx, socket, "connect".to_owned());
+                let event = self.event(cx, socket, "connect".into());
                 self.run(cx, event, |event| handler(event))
             }
             Work::Disconnect(reason) => {
                 let handler = handlers.disconnect.as_ref()?;
-                let event = Event { reason: Some(reason), ..self.event(cx, socket, "disconnect".to_owned()) };
+                let event = Event { reason: Some(reason), ..self.event(cx, socket, "disconnect".into()) };
                 self.run(cx, event, |event| handler(event))
             }
             Work::Event(event) => match handlers.only(&event.name) {
@@ -142,7 +142,7 @@ impl NamespaceKit {
         event: Event,
         begin: impl FnOnce(Event) -> Handling,
     ) -> Option<AbortHandle> {
-        let (socket, id, is_connect) = (event.socket, event.id, event.name == "connect");
+        let (socket, id, is_connect) = (event.socket, event.id, &*event.name == "connect");
         let (handling, asked) = in_turn(self.setup.app, cx.shard(), cx.door(), || {
             let mut handling = begin(event);
             match handling.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
@@ -153,9 +153,7 @@ impl NamespaceKit {
                 Poll::Pending => Some(handling),
             }
         });
-        for command in asked {
-            self.execute(cx, command);
-        }
+        self.execute_all(cx, asked);
         let handling = handling?;
         let ending = Ending { remote: self.remote.clone(), socket };
         let task = tokio::task::spawn_local(async move {
@@ -163,6 +161,13 @@ impl NamespaceKit {
             report(socket, id, is_connect, handling.await);
         });
         Some(task.abort_handle())
+    }
+
+    fn execute_all(&mut self, cx: &mut Edge<'_, Self>, mut asked: Vec<Command>) {
+        for command in asked.drain(..) {
+            self.execute(cx, command);
+        }
+        give_back(asked);
     }
 
     /// A handler that waited has ended: what waits behind it follows.
@@ -298,14 +303,12 @@ impl Kit for NamespaceKit {
         if self.setup.handlers.middlewares.is_empty() {
             return cx.admit(socket);
         }
-        let event = self.event(cx, socket, "connect".to_owned());
+        let event = self.event(cx, socket, "connect".into());
         let (app, door, shard) = (self.setup.app, cx.door(), cx.shard());
         let mut asking = one_after_another(self.setup.handlers.middlewares.clone(), event);
         let (poll, asked) =
             in_turn(app, shard, door, || asking.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())));
-        for command in asked {
-            self.execute(cx, command);
-        }
+        self.execute_all(cx, asked);
         match poll {
             Poll::Ready(outcome) => self.decided(cx, socket, decision(outcome)),
             Poll::Pending => {
@@ -332,7 +335,7 @@ impl Kit for NamespaceKit {
                 let event = Event {
                     args: Args { json: arguments.to_owned(), attachments },
                     id,
-                    ..self.event(cx, from, name.into_owned())
+                    ..self.event(cx, from, self.setup.handlers.known(&name))
                 };
                 self.enqueue(cx, from, Work::Event(event));
             }

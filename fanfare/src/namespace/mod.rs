@@ -13,6 +13,7 @@ mod kit;
 mod operators;
 mod refusal;
 mod socket;
+mod table;
 
 pub use args::{Args, Binary, EmitError, IntoArgs};
 pub use builder::Namespace;

@@ -183,6 +183,8 @@ fn hand_over(
 }
 
 fn tcp(stream: TcpStream) -> std::io::Result<Stream> {
+    // Another's server need not have done so, and Nagle's delay would hold back every second answer for 40 ms.
+    stream.set_nodelay(true)?;
     Ok(Stream::Tcp(mio::net::TcpStream::from_std(stream.into_std()?)))
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::malformed::Malformed;
 use crate::number::write_number;
-use crate::scan::{Scanner, unescape};
+use crate::scan::{Quoted, Scanner};
 
 /// An event, lent from its packet's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,14 +35,14 @@ pub fn event(data: &str) -> Result<Event<'_>, Malformed> {
     }
     let mut scanner = Scanner::new(data);
     let name = match name(&mut scanner)? {
-        Name::Text(raw) => unescape(raw),
+        Name::Text(quoted) => quoted.text(),
         Name::Number(text) => numeric(text),
     };
     scanner.space();
     scanner.take(b',');
     let rest = data.get(scanner.at()..).unwrap_or_default();
     let args = rest.strip_suffix(']').ok_or(Malformed::Json { at: data.len() })?;
-    Ok(Event { name, args: args.trim_matches(SPACE) })
+    Ok(Event { name, args: trimmed(args) })
 }
 
 /// The raw text of an acknowledgement's arguments with the commas between them: what stands between the brackets of `data`.
@@ -54,7 +54,7 @@ pub fn ack_args(data: &str) -> Result<&str, Malformed> {
         return Ok("");
     }
     let inner = data.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    Ok(inner.ok_or(Malformed::Json { at: 0 })?.trim_matches(SPACE))
+    inner.ok_or(Malformed::Json { at: 0 }).map(trimmed)
 }
 
 /// The raw text of each of several JSON texts with commas between them; as many as can be told apart.
@@ -89,14 +89,21 @@ pub(crate) fn check_event(scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
 /// Takes the beginning of an event's array: its name, which may not be reserved.
 pub(crate) fn check_name(scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
     let reserved = match name(scanner)? {
-        Name::Text(raw) => reserved(&unescape(raw)),
+        Name::Text(quoted) => reserved(&quoted.text()),
         Name::Number(_) => None,
     };
     reserved.map_or(Ok(()), |name| Err(Malformed::ReservedName(name)))
 }
 
-/// JSON's space: less than ASCII's.
-const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+/// Without JSON's space, which is less than ASCII's, on either side.
+fn trimmed(text: &str) -> &str {
+    let may_be_space = |byte: Option<&u8>| byte.is_some_and(|byte| *byte <= b' ');
+    if may_be_space(text.as_bytes().first()) || may_be_space(text.as_bytes().last()) {
+        return text.trim_matches([' ', '\t', '\n', '\r']);
+    }
+    // As every client writes it.
+    text
+}
 
 fn reserved(name: &str) -> Option<&'static str> {
     RESERVED.into_iter().find(|reserved| *reserved == name)
@@ -104,7 +111,7 @@ fn reserved(name: &str) -> Option<&'static str> {
 
 /// A name as it stands in the text.
 enum Name<'a> {
-    Text(&'a str),
+    Text(Quoted<'a>),
     Number(&'a str),
 }
 
@@ -112,7 +119,7 @@ fn name<'a>(scanner: &mut Scanner<'a>) -> Result<Name<'a>, Malformed> {
     scanner.expect(b'[')?;
     scanner.space();
     match scanner.peek() {
-        Some(b'"') => scanner.string().map(Name::Text),
+        Some(b'"') => scanner.quoted().map(Name::Text),
         Some(b'-' | b'0'..=b'9') => scanner.number().map(Name::Number),
         _ => Err(Malformed::NoName),
     }

@@ -58,18 +58,32 @@ impl<'a> Scanner<'a> {
 
     /// Takes a string and lends what stands between its quotes.
     pub(crate) fn string(&mut self) -> Result<&'a str, Malformed> {
+        self.quoted().map(|quoted| quoted.raw)
+    }
+
+    /// The same, and whether there are escapes in it.
+    pub(crate) fn quoted(&mut self) -> Result<Quoted<'a>, Malformed> {
         self.expect(b'"')?;
         let start = self.at;
+        let mut escaped = false;
         loop {
-            self.take_while(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+            self.skip_plain();
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => self.escape()?,
                 _ => return Err(self.fault()),
             }
+            escaped = true;
         }
         self.at += 1;
-        Ok(self.text.get(start..self.at - 1).unwrap_or_default())
+        Ok(Quoted { raw: self.text.get(start..self.at - 1).unwrap_or_default(), escaped })
+    }
+
+    /// Goes to the first byte that does not stand for itself in a string: eight at once as long as none of them is one.
+    fn skip_plain(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += plain_eights(rest) * 8;
+        self.take_while(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
     }
 
     fn escape(&mut self) -> Result<(), Malformed> {
@@ -179,6 +193,40 @@ impl<'a> Scanner<'a> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         self.at += rest.iter().position(|byte| !which(*byte)).unwrap_or(rest.len());
     }
+}
+
+/// What stands between the quotes of a string.
+#[derive(Clone, Copy)]
+pub(crate) struct Quoted<'a> {
+    pub(crate) raw: &'a str,
+    pub(crate) escaped: bool,
+}
+
+impl<'a> Quoted<'a> {
+    pub(crate) fn text(self) -> Cow<'a, str> {
+        if self.escaped { unescape(self.raw) } else { Cow::Borrowed(self.raw) }
+    }
+}
+
+/// Whether a text stands for itself in a string.
+pub(crate) fn is_plain(text: &str) -> bool {
+    let rest = text.as_bytes().get(plain_eights(text.as_bytes()) * 8..).unwrap_or_default();
+    rest.iter().all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\')
+}
+
+/// How many times eight bytes stand for themselves at the beginning.
+fn plain_eights(bytes: &[u8]) -> usize {
+    let (eights, _) = bytes.as_chunks::<8>();
+    eights.iter().take_while(|eight| all_plain(u64::from_le_bytes(**eight))).count()
+}
+
+/// Whether none of eight bytes is a control character, a quote or a backslash.
+fn all_plain(eight: u64) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // A byte below a bound of at most 128 borrows from its own high bit, which was not set before.
+    let below = |bytes: u64, bound: u64| bytes.wrapping_sub(EACH * bound) & !bytes;
+    let is = |byte: u8| below(eight ^ (EACH * u64::from(byte)), 1);
+    (below(eight, u64::from(b' ')) | is(b'"') | is(b'\\')) & (EACH << 7) == 0
 }
 
 /// What a value stands in: a bit for each level, the innermost lowest, set where it is an object.

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use crate::scan::is_plain;
+
 /// Appends the server's consent: `0{"sid":…}`.
 pub fn write_connect(out: &mut Vec<u8>, namespace: &str, sid: &str) {
     head(out, b'0', 0, namespace, None);
@@ -77,5 +79,11 @@ fn number(out: &mut Vec<u8>, number: u64) {
 }
 
 fn string(out: &mut Vec<u8>, text: &str) {
+    if is_plain(text) {
+        // As every name that programmers choose: it stands for itself.
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        return out.push(b'"');
+    }
     let _ = serde_json::to_writer(out, text);
 }

@@ -8,11 +8,15 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::peers::ours;
+use super::peers::{Mode, library, ours};
 use super::run::{Bench, load_against};
 use crate::process::{Server, children, free_port};
 
 struct Cost {
+    /// The section whose table it is in.
+    section: &'static str,
+    /// What the app on the library does, which speaks Socket.IO; `None` where it is the binary.
+    library: Option<Mode>,
     key: &'static str,
     about: &'static str,
     load: &'static [&'static str],
@@ -22,34 +26,84 @@ struct Cost {
 
 const COSTS: &[Cost] = &[
     Cost {
+        section: "websocket",
+        library: None,
         key: "echo-1",
         about: "echo, 1 in flight, a message",
         load: &["echo", "--in-flight", "1"],
         messages: [20_000, 120_000],
     },
     Cost {
+        section: "websocket",
+        library: None,
         key: "echo-16",
         about: "echo, 16 in flight, a message",
         load: &["echo", "--in-flight", "16"],
         messages: [80_000, 880_000],
     },
     Cost {
+        section: "websocket",
+        library: None,
         key: "broadcast-1",
         about: "broadcast to 1,000 through `/binary`, a delivery",
         load: &["broadcast", "--in-flight", "1"],
         messages: [20_000, 220_000],
     },
     Cost {
+        section: "websocket",
+        library: None,
         key: "broadcast-16",
         about: "the same, 16 in flight",
         load: &["broadcast", "--in-flight", "16"],
         messages: [160_000, 1_760_000],
     },
     Cost {
+        section: "websocket",
+        library: None,
         key: "room-1",
         about: "broadcast to 1,000 in a `/chat` room, a delivery",
         load: &["broadcast", "--room", "hall", "--in-flight", "1"],
         messages: [20_000, 220_000],
+    },
+    Cost {
+        section: "socketio",
+        library: Some(Mode::Echo),
+        key: "echo-1",
+        about: "echo of an event, 1 in flight, a message",
+        load: &["echo", "--in-flight", "1"],
+        messages: [20_000, 120_000],
+    },
+    Cost {
+        section: "socketio",
+        library: Some(Mode::Echo),
+        key: "echo-16",
+        about: "echo of an event, 16 in flight, a message",
+        load: &["echo", "--in-flight", "16"],
+        messages: [80_000, 480_000],
+    },
+    Cost {
+        section: "socketio",
+        library: Some(Mode::Broadcast),
+        key: "broadcast-1",
+        about: "event to 1,000 others, a delivery",
+        load: &["broadcast", "--in-flight", "1"],
+        messages: [20_000, 220_000],
+    },
+    Cost {
+        section: "socketio",
+        library: Some(Mode::Broadcast),
+        key: "broadcast-16",
+        about: "the same, 16 in flight",
+        load: &["broadcast", "--in-flight", "16"],
+        messages: [160_000, 1_760_000],
+    },
+    Cost {
+        section: "socketio",
+        library: Some(Mode::Echo),
+        key: "connect",
+        about: "handshake and close, a connection",
+        load: &["connect"],
+        messages: [200, 1_200],
     },
 ];
 
@@ -58,9 +112,9 @@ fn scratch(bench: &Bench<'_>, name: &str) -> std::path::PathBuf {
     bench.log.with_file_name(name)
 }
 
-pub(crate) fn of_ours(bench: &Bench<'_>) -> Result<Value, String> {
+pub(crate) fn of_ours(bench: &Bench<'_>, section: &str) -> Result<Value, String> {
     let mut costs = Vec::new();
-    for cost in COSTS {
+    for cost in COSTS.iter().filter(|cost| cost.section == section) {
         println!("{}: instructions (callgrind) and system calls (strace) …", cost.key);
         let [short, long] = cost.messages;
         let messages = (long - short) as f64;
@@ -78,6 +132,21 @@ pub(crate) fn of_ours(bench: &Bench<'_>) -> Result<Value, String> {
     Ok(json!(costs))
 }
 
+impl Cost {
+    /// The server that the load is for.
+    fn server(&self, bench: &Bench<'_>, port: u16) -> Vec<String> {
+        let target = &bench.workspace.target;
+        match self.library {
+            None => ours(target, port),
+            Some(mode) => library(target, port, mode, ""),
+        }
+    }
+
+    fn wire(&self) -> &'static [&'static str] {
+        if self.library.is_some() { &["--wire", "socketio"] } else { &["--wire", "websocket"] }
+    }
+}
+
 /// Instructions of one whole run in user space.
 fn instructions(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<f64, String> {
     let port = free_port()?;
@@ -86,12 +155,12 @@ fn instructions(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<f64, St
     let mut command = Command::new("valgrind");
     command.arg("--tool=callgrind");
     command.arg(format!("--callgrind-out-file={}", scratch(bench, "callgrind.out").display()));
-    command.args(ours(&bench.workspace.target, port));
+    command.args(cost.server(bench, port));
     let server = Server::start_command(&mut command, port, &log)?;
     let count = messages.to_string();
     let load = [cost.load, &["--messages", &count]].concat();
     let process = server.id();
-    load_against(bench, port, process, "websocket", &load)?;
+    load_against(bench, port, process, cost.wire(), &load)?;
     server.end(process)?;
     let text = std::fs::read_to_string(&log).map_err(|error| error.to_string())?;
     let line = text.lines().rev().find_map(|line| line.split_once("Collected :"));
@@ -105,12 +174,12 @@ fn calls(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<BTreeMap<Strin
     let counts = scratch(bench, "strace.txt");
     let mut command = Command::new("strace");
     command.args(["-f", "-c", "-U", "calls,name", "-o"]).arg(&counts);
-    command.args(ours(&bench.workspace.target, port));
+    command.args(cost.server(bench, port));
     let server = Server::start_command(&mut command, port, &bench.log)?;
     let process = children(server.id()).first().copied().ok_or("strace has no child")?;
     let count = messages.to_string();
     let load = [cost.load, &["--messages", &count]].concat();
-    load_against(bench, port, process, "websocket", &load)?;
+    load_against(bench, port, process, cost.wire(), &load)?;
     server.end(process)?;
     let text = std::fs::read_to_string(&counts).map_err(|error| error.to_string())?;
     let rows = text.lines().filter_map(|line| {

@@ -8,6 +8,8 @@ use std::process::Command;
 pub(crate) enum Mode {
     Echo,
     Broadcast,
+    /// Nothing: everybody is in a room of a hundred.
+    Room,
 }
 
 impl Mode {
@@ -15,6 +17,7 @@ impl Mode {
         match self {
             Self::Echo => "echo",
             Self::Broadcast => "broadcast",
+            Self::Room => "room",
         }
     }
 }
@@ -22,7 +25,10 @@ impl Mode {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Program {
     Raw,
+    /// The binary.
     Ours,
+    /// An app on the library, by itself or inside something else.
+    Library(&'static str),
     Rust,
     Node,
 }
@@ -31,40 +37,58 @@ enum Program {
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     program: Program,
+    /// How the load speaks with it.
+    pub(crate) wire: &'static [&'static str],
 }
 
 pub(crate) const RAW: &str = "raw TCP (mio)";
 pub(crate) const OURS: &str = "fanfare";
 
+const WEBSOCKET: &[&str] = &["--wire", "websocket"];
+const SOCKETIO: &[&str] = &["--wire", "socketio"];
+
 /// In the order of the tables.
-pub(crate) const PEERS: &[Peer] = &[
-    Peer { name: RAW, program: Program::Raw },
-    Peer { name: OURS, program: Program::Ours },
-    Peer { name: "fastwebsockets", program: Program::Rust },
-    Peer { name: "tokio-websockets", program: Program::Rust },
-    Peer { name: "tungstenite", program: Program::Rust },
-    Peer { name: "ws", program: Program::Node },
+pub(crate) const WEBSOCKET_PEERS: &[Peer] = &[
+    Peer { name: RAW, program: Program::Raw, wire: &["--wire", "raw"] },
+    Peer { name: OURS, program: Program::Ours, wire: WEBSOCKET },
+    Peer { name: "fastwebsockets", program: Program::Rust, wire: WEBSOCKET },
+    Peer { name: "tokio-websockets", program: Program::Rust, wire: WEBSOCKET },
+    Peer { name: "tungstenite", program: Program::Rust, wire: WEBSOCKET },
+    Peer { name: "ws", program: Program::Node, wire: WEBSOCKET },
+];
+
+pub(crate) const SOCKETIO_PEERS: &[Peer] = &[
+    Peer { name: OURS, program: Program::Library(""), wire: SOCKETIO },
+    Peer { name: "socketioxide", program: Program::Rust, wire: SOCKETIO },
+    Peer { name: "socket.io", program: Program::Node, wire: SOCKETIO },
+];
+
+pub(crate) const SERVICE_PEERS: &[Peer] = &[
+    Peer { name: "`Server::bind`", program: Program::Library(""), wire: WEBSOCKET },
+    Peer { name: "`into_service()` under `axum::serve`", program: Program::Library("axum"), wire: WEBSOCKET },
+    Peer {
+        name: "`into_service()` under axum-server with TLS",
+        program: Program::Library("tls"),
+        wire: &["--wire", "websocket", "--tls"],
+    },
 ];
 
 impl Peer {
     pub(crate) fn is_ours(&self) -> bool {
-        self.program == Program::Ours
+        matches!(self.program, Program::Ours | Program::Library(_))
     }
 
-    /// The dialect that the load speaks with it.
-    pub(crate) fn wire(&self) -> &'static str {
-        if self.program == Program::Raw { "raw" } else { "websocket" }
-    }
-
-    /// The server, on one thread.
+    /// The server, on one thread of its own for the connections.
     pub(crate) fn command(&self, root: &Path, target: &Path, port: u16, mode: Mode) -> Vec<String> {
         let release = |name: &str| target.join("release").join(name).display().to_string();
         let words: Vec<String> = match self.program {
             Program::Ours => return ours(target, port),
+            Program::Library(inside) => return library(target, port, mode, inside),
             Program::Raw => vec![release("fanfare-bench"), "serve".to_owned(), "raw".to_owned()],
             Program::Rust => vec![release("fanfare-bench-peers"), self.name.to_owned()],
             Program::Node => {
-                vec!["node".to_owned(), root.join("bench/peers/ws/server.mjs").display().to_string()]
+                let script = format!("bench/peers/node/{}.mjs", self.name);
+                vec!["node".to_owned(), root.join(script).display().to_string()]
             }
         };
         let options = ["--port".to_owned(), port.to_string(), "--mode".to_owned(), mode.name().to_owned()];
@@ -77,17 +101,33 @@ impl Peer {
         match self.program {
             Program::Raw => locked(&read("Cargo.lock"), "mio"),
             Program::Ours => locked(&read("Cargo.lock"), "fanfare-server"),
+            Program::Library("") => locked(&read("Cargo.lock"), "fanfare"),
+            Program::Library("axum") => format!("axum {}", locked(&read("Cargo.lock"), "axum")),
+            Program::Library(_) => {
+                let lock = read("Cargo.lock");
+                format!("axum-server {}, rustls {}", locked(&lock, "axum-server"), locked(&lock, "rustls"))
+            }
             Program::Rust => locked(&read("bench/peers/Cargo.lock"), self.name),
             Program::Node => {
                 let lock: serde_json::Value =
-                    serde_json::from_str(&read("bench/peers/ws/package-lock.json")).unwrap_or_default();
+                    serde_json::from_str(&read("bench/peers/node/package-lock.json")).unwrap_or_default();
                 let node = Command::new("node").arg("--version").output();
                 let node = node.map(|node| String::from_utf8_lossy(&node.stdout).trim().to_owned());
-                let ws = lock["packages"]["node_modules/ws"]["version"].as_str().unwrap_or("?").to_owned();
-                format!("{ws}, Node {}", node.unwrap_or_default())
+                let package = format!("node_modules/{}", self.name);
+                let version = lock["packages"][&package]["version"].as_str().unwrap_or("?").to_owned();
+                format!("{version}, Node {}", node.unwrap_or_default())
             }
         }
     }
+}
+
+/// An app on the library, as `fanfare-bench` has it.
+pub(crate) fn library(target: &Path, port: u16, mode: Mode, inside: &str) -> Vec<String> {
+    let binary = target.join("release").join("fanfare-bench").display().to_string();
+    let port = port.to_string();
+    let options = ["serve", "library", "--port", &port, "--mode", mode.name(), "--inside", inside];
+    let options = if inside.is_empty() { &options[..6] } else { &options[..] };
+    std::iter::once(binary).chain(options.iter().map(|word| (*word).to_owned())).collect()
 }
 
 /// The real server, as users start it; everything but the shard count is what they get.

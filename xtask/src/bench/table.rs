@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::peers::{OURS, PEERS, RAW};
-use super::run::{IDLE, SCENARIOS};
+use super::peers::OURS;
+use super::scenarios::{SECTIONS, Scenario, Section};
 
 const BEGIN: &str = "<!-- cargo xtask bench: begin -->";
 const END: &str = "<!-- cargo xtask bench: end -->";
@@ -19,11 +19,21 @@ pub(crate) fn between_markers(readme: &str, tables: &str) -> Result<String, Stri
 
 pub(crate) fn tables(all: &Value) -> String {
     let mut out = String::new();
+    for section in SECTIONS {
+        if all[section.name].is_object() {
+            tables_of(&mut out, section, &all[section.name]);
+        }
+    }
+    out
+}
+
+fn tables_of(out: &mut String, section: &Section, all: &Value) {
     let machine = &all["machine"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let _ = writeln!(
         out,
-        "`{}` on {}, commit {}: {} rounds of {} s. {}, {} cores, {} {}, {}; load average at the end {}.\n",
+        "\n## {}\n\n`{}` on {}, commit {}: {} rounds of {} s. {}, {} cores, {} {}, {}; load average at the end {}.\n",
+        section.title,
         text(&all["command"]),
         text(&machine["date"]),
         text(&machine["commit"]),
@@ -36,41 +46,53 @@ pub(crate) fn tables(all: &Value) -> String {
         text(&machine["rustc"]),
         text(&machine["load_average"]),
     );
-    let versions =
-        PEERS.iter().map(|peer| format!("{} {}", peer.name, text(&machine["versions"][peer.name])));
-    let _ = writeln!(out, "Versions: {}.", versions.collect::<Vec<_>>().join("; "));
-    for scenario in SCENARIOS.iter().filter(|scenario| !scenario.only_ours) {
-        let what = if scenario.key.starts_with("echo") { "message" } else { "delivery" };
+    let version = |name: &str| format!("{name} {}", text(&machine["versions"][name]));
+    let versions: Vec<String> = section.peers.iter().map(|peer| version(peer.name)).collect();
+    let _ = writeln!(out, "Versions: {}.", versions.join("; "));
+    for scenario in section.scenarios.iter().filter(|scenario| !scenario.only_ours) {
+        let what = match scenario.load[0] {
+            "broadcast" => "delivery",
+            "connect" => "connection",
+            _ => "message",
+        };
+        let (base, heading) = section.base;
         let _ = writeln!(out, "\n### {}\n", scenario.about);
         let _ = writeln!(
             out,
-            "| server | CPU a {what}, µs | × raw | a second | p50, ms | p99, ms | server busy | load busy |"
+            "| server | CPU a {what}, µs | × {heading} | a second | p50, ms | p99, ms | server busy | load busy |"
         );
         out.push_str("|---|---|---|---|---|---|---|---|\n");
-        for peer in PEERS {
-            row(
-                &mut out,
-                peer.name,
-                &all["results"][scenario.key][peer.name],
-                &all["results"][scenario.key][RAW],
-            );
+        let results = &all["results"];
+        for peer in section.peers {
+            row(out, peer.name, &results[scenario.key][peer.name], &results[scenario.key][base]);
         }
         let room = scenario.key.replace("broadcast", "room");
-        let of_room = &all["results"][&room][OURS];
+        let of_room = &results[&room][OURS];
         if room != scenario.key && of_room.is_array() {
-            let name = format!("{OURS}, `/chat` room");
-            row(&mut out, &name, of_room, &all["results"][scenario.key][RAW]);
+            row(out, &format!("{OURS}, `/chat` room"), of_room, &results[scenario.key][base]);
         }
+        let reached = Spread::of(values(&results[scenario.key][OURS], "server_cpu_us")).median;
+        goal(out, scenario, &format!("µs a {what}"), reached);
     }
-    idle(&mut out, all);
-    costs(&mut out, all);
-    out
+    if let Some(first) = section.idle.first() {
+        idle(out, section, first, all);
+    }
+    costs(out, all);
 }
 
-fn row(out: &mut String, name: &str, rounds: &Value, raw: &Value) {
+/// Where ours stands.
+fn goal(out: &mut String, scenario: &Scenario, unit: &str, is: f64) {
+    if let Some(goal) = scenario.goal {
+        let verdict = if is <= goal { "reached" } else { "not reached" };
+        let digits = if goal < 1.0 { 2 } else { 0 };
+        let _ = writeln!(out, "\nThe goal is at most {goal:.digits$} {unit}: {verdict}.");
+    }
+}
+
+fn row(out: &mut String, name: &str, rounds: &Value, base: &Value) {
     let of = |name: &str| Spread::of(values(rounds, name));
-    let ratios = values(rounds, "server_cpu_us").into_iter().zip(values(raw, "server_cpu_us"));
-    let ratio = Spread::of(ratios.map(|(ours, raw)| ours / raw).collect());
+    let ratios = values(rounds, "server_cpu_us").into_iter().zip(values(base, "server_cpu_us"));
+    let ratio = Spread::of(ratios.map(|(ours, base)| ours / base).collect());
     let name = if name.starts_with(OURS) { format!("**{name}**") } else { name.to_owned() };
     let _ = writeln!(
         out,
@@ -85,8 +107,8 @@ fn row(out: &mut String, name: &str, rounds: &Value, raw: &Value) {
     );
 }
 
-fn idle(out: &mut String, all: &Value) {
-    let _ = writeln!(out, "\n### {}\n", IDLE[0].about);
+fn idle(out: &mut String, section: &Section, scenario: &Scenario, all: &Value) {
+    let _ = writeln!(out, "\n### {}\n", scenario.about);
     out.push_str(
         "| server | bytes of RSS a connection | RSS at 100, KB | RSS at 10,000, KB |\n|---|---|---|---|\n",
     );
@@ -100,14 +122,21 @@ fn idle(out: &mut String, all: &Value) {
             thousands(number("after_bytes") / 1024.0)
         );
     };
-    for peer in PEERS {
-        let name = if peer.is_ours() { format!("**{OURS}**, at `/echo`") } else { peer.name.to_owned() };
-        row(&name, &all["results"]["idle"][peer.name]);
+    let results = &all["results"];
+    for peer in section.peers {
+        let ours = format!("**{OURS}**, {}", section.idle_where);
+        row(if peer.is_ours() { &ours } else { peer.name }, &results[scenario.key][peer.name]);
     }
-    row(&format!("**{OURS}**, joined in a `/chat` room of 100"), &all["results"]["idle-room"][OURS]);
+    for more in &section.idle[1..] {
+        row(&format!("**{OURS}**, joined in a `/chat` room of 100"), &results[more.key][OURS]);
+    }
+    goal(out, scenario, "bytes", results[scenario.key][OURS][0]["bytes_each"].as_f64().unwrap_or(f64::NAN));
 }
 
 fn costs(out: &mut String, all: &Value) {
+    if all["costs"].as_array().is_none_or(Vec::is_empty) {
+        return;
+    }
     out.push_str("\n### What noise cannot touch: our server, each message\n\n");
     out.push_str("| way | instructions in user space | system calls |\n|---|---|---|\n");
     for cost in all["costs"].as_array().into_iter().flatten() {

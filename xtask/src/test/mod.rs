@@ -56,12 +56,7 @@ const SUITES: &[Suite] = &[
         SOCKETIO,
         socketio::suite,
     ),
-    suite(
-        "proxies",
-        "Socket.IO through nginx and haproxy, and two servers behind each",
-        SOCKETIO,
-        socketio::proxies,
-    ),
+    suite("proxies", "Socket.IO through nginx and haproxy", SOCKETIO, socketio::proxies),
     suite("browser", "two pages in a real browser", SERVER, clients::browser),
     suite("simulation", "300 seeds with 1, 2 and 4 shards", &["testkit"], trials::simulation),
     suite("bad-input", "what a server must survive, short form", SERVER, trials::bad_input),

@@ -78,6 +78,18 @@ pub(super) fn suite(context: &Context) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
+/// A client through nginx and haproxy, with the configurations that the documentation gives.
+pub(super) fn proxies(context: &Context) -> Result<Outcome, String> {
+    tools::node_modules(context.workspace, NODE_FOLDER, &context.log)?;
+    for tool in [&tools::NGINX, &tools::HAPROXY] {
+        tools::need(tool, &context.log)?;
+    }
+    let mut client = Command::new("node");
+    client.arg("conformance/clients/socketio_proxies.mjs").arg("--");
+    client.args(Server::ours(context, SHARDS[1])?.application());
+    Ok(count::last_line(&context.step(&mut client, CLIENT_LIMIT)?))
+}
+
 /// The same against the reference, and that the differential test notices deliberate faults.
 pub(super) fn on_the_reference(context: &Context) -> Result<Outcome, String> {
     let mut outcome = everything(context, &Server::Reference)?;
@@ -119,18 +131,6 @@ fn everything(context: &Context, server: &Server) -> Result<Outcome, String> {
         outcome.add(told(&format!("{name}: {script}"), counted));
     }
     Ok(outcome)
-}
-
-/// Through nginx and haproxy. Both are started by the script, which gives them ports of its own.
-pub(super) fn proxies(context: &Context) -> Result<Outcome, String> {
-    tools::node_modules(context.workspace, NODE_FOLDER, &context.log)?;
-    for tool in [&tools::NGINX, &tools::HAPROXY] {
-        tools::need(tool, &context.log)?;
-    }
-    let server = Server::ours(context, "4")?;
-    let mut client = Command::new("node");
-    client.arg("conformance/clients/proxies.mjs").arg("--").args(server.application());
-    Ok(count::last_line(&context.step(&mut client, CLIENT_LIMIT)?))
 }
 
 fn differential(context: &Context, server: &Server) -> Result<Command, String> {

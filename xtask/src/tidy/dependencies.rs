@@ -6,7 +6,14 @@ use super::Problem;
 use crate::workspace::Workspace;
 
 /// Two versions that we must bear: (package, reason).
-const BORNE: &[(&str, &str)] = &[];
+///
+/// The lock file also names what optional features would need that nobody turns on; of those no second version is built.
+const BORNE: &[(&str, &str)] = &[
+    ("getrandom", "0.2 is ring's, which rcgen and rustls could use instead of aws-lc"),
+    ("syn", "2 is of x509-parser's derives, which rcgen could read certificates with"),
+    ("untrusted", "0.7 is of aws-lc-rs's imitation of ring's verification"),
+    ("windows-sys", "0.52 is ring's, as above"),
+];
 
 /// No package is in Cargo.lock twice.
 pub(super) fn one_version(workspace: &Workspace) -> Vec<Problem> {

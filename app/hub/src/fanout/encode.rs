@@ -47,6 +47,16 @@ pub(crate) struct Variant {
     pub(crate) polling: bool,
 }
 
+impl Variant {
+    /// All of it in one number: to be compared at once.
+    #[inline]
+    fn bits(self) -> u32 {
+        let bytes =
+            [u8::from(self.wants_binary), self.deflate_window_bits, self.wire as u8, u8::from(self.polling)];
+        u32::from_le_bytes(bytes)
+    }
+}
+
 /// A shard's compressors, one for each window size in use, and a buffer. None keeps a context between messages.
 #[derive(Debug)]
 pub(crate) struct Encoder {
@@ -59,6 +69,8 @@ pub(crate) struct Encoder {
 /// The variants of one message that have been encoded so far. Most messages have one.
 #[derive(Debug, Default)]
 pub(crate) struct Encoded {
+    /// What the connection before was given, by the variant that it asked for.
+    given: Option<(Variant, Span)>,
     last: Option<(Variant, Span)>,
     others: Vec<(Variant, Span)>,
     /// What the encoder's buffer holds of this message.
@@ -66,6 +78,12 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
+    /// What a connection of this variant gets, where the one before was of it too: as nearly always.
+    #[inline]
+    pub(crate) fn again(&self, variant: Variant) -> Option<Span> {
+        self.given.and_then(|(given, span)| (given.bits() == variant.bits()).then_some(span))
+    }
+
     fn find(&self, key: Variant) -> Option<Span> {
         let known = self.last.iter().chain(&self.others).find(|(variant, _)| *variant == key);
         known.map(|(_, span)| *span)
@@ -89,7 +107,6 @@ impl Encoder {
 
     /// The span with `message` as `variant` takes it; `None` where it takes nothing of it. All who share `encoded` are in the
     /// same namespace.
-    #[inline]
     pub(crate) fn encode(
         &mut self,
         log: &mut Log,
@@ -109,11 +126,12 @@ impl Encoder {
             _ => false,
         };
         let key = Variant { wants_binary: is_binary, ..variant };
-        if let Some(span) = encoded.find(key) {
-            return Some(span);
-        }
-        let span = self.encode_new(log, encoded, message, (key, namespace));
-        encoded.note(key, span);
+        let span = encoded.find(key).unwrap_or_else(|| {
+            let span = self.encode_new(log, encoded, message, (key, namespace));
+            encoded.note(key, span);
+            span
+        });
+        encoded.given = Some((variant, span));
         Some(span)
     }
 
@@ -197,7 +215,11 @@ impl Encoder {
             out.push(b'4');
             packet.write(out, namespace);
         });
-        let span = self.packets(log, Some(&text), &packet.attachments(), variant);
+        let span = if packet.one.is_none() && packet.many.is_empty() {
+            self.packets(log, Some(&text), &[], variant)
+        } else {
+            self.packets(log, Some(&text), &packet.attachments(), variant)
+        };
         // The form with bytes and the one without have different texts.
         if matches!(message, Outgoing::Either { .. }) {
             encoded.text = None;

@@ -156,32 +156,43 @@ impl Core {
             return;
         }
         if connection.batch.is_some() {
-            let event = match message {
-                Outgoing::Event(event) => Some(event),
-                Outgoing::Either { event, .. } if !connection.variant.wants_binary => event.as_ref(),
-                _ => None,
-            };
-            match event {
-                Some(event) => {
-                    return self.push_batched(slot, |out| write_event(out, event.name, event.body));
-                }
-                None => self.flush_batch(slot),
-            }
+            return self.push_to_batcher(slot, message, encoded);
         }
-        let Some(connection) = connection_in(&mut self.slots, slot) else {
-            return;
-        };
         // What somebody in a namespace is sent goes through the session that carries it.
         let (namespace, outlet) = match connection.role.as_deref() {
+            None => ("", slot),
             Some(Role::Member(member)) if !member.admitted => return,
             Some(Role::Member(member)) => (&*member.namespace, member.carrier.slot),
-            _ => ("", slot),
+            Some(Role::Carrier(_) | Role::Prober(_)) => ("", slot),
         };
-        let variant = (connection.variant, namespace);
-        let Some(span) = self.encoder.encode(&mut self.log, encoded, message, variant) else {
-            return;
+        let variant = connection.variant;
+        let span = match encoded.again(variant) {
+            Some(span) => span,
+            None => match self.encoder.encode(&mut self.log, encoded, message, (variant, namespace)) {
+                Some(span) => span,
+                None => return,
+            },
         };
         self.push_message(outlet, span);
+    }
+
+    /// The same for a connection that wants batches: events wait, and what is no event goes behind those that do.
+    fn push_to_batcher(&mut self, slot: u32, message: &Outgoing<'_>, encoded: &mut Encoded) {
+        let Some(connection) = self.at(slot) else { return };
+        let variant = connection.variant;
+        let event = match message {
+            Outgoing::Event(event) => Some(event),
+            Outgoing::Either { event, .. } if !variant.wants_binary => event.as_ref(),
+            _ => None,
+        };
+        if let Some(event) = event {
+            return self.push_batched(slot, |out| write_event(out, event.name, event.body));
+        }
+        self.flush_batch(slot);
+        // Batches are for native clients, who are in no namespace.
+        if let Some(span) = self.encoder.encode(&mut self.log, encoded, message, (variant, "")) {
+            self.push_message(slot, span);
+        }
     }
 
     #[inline]

@@ -168,3 +168,17 @@ proptest! {
         prop_assert_eq!(scanner.at(), json.len());
     }
 }
+
+#[test]
+fn eight_bytes_at_once_are_looked_at_as_one_by_one() {
+    for around in [b'a', 0x20, 0x7f, 0x80, 0xff] {
+        for byte in 0..=u8::MAX {
+            let slow = byte >= b' ' && byte != b'"' && byte != b'\\';
+            for at in 0..8 {
+                let mut eight = [around; 8];
+                eight[at] = byte;
+                assert_eq!(all_plain(u64::from_le_bytes(eight)), slow, "{byte} at {at} among {around}");
+            }
+        }
+    }
+}

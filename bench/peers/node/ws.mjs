@@ -1,4 +1,4 @@
-// ws for Node, as echo or as fan-out: node server.mjs --port N [--mode echo|broadcast]
+// ws for Node, as echo or as fan-out: node ws.mjs --port N [--mode echo|broadcast]
 import { WebSocketServer } from "ws";
 
 const value = (name, otherwise) => {
