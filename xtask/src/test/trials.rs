@@ -51,7 +51,7 @@ fn real(context: &Context, name: &str) -> Result<Command, String> {
     Ok(trial)
 }
 
-const TRIALS: &str = "a trial is one of: load, load socketio, mixed-room, waiting, bad-input [case…], simulation [--seeds N], differential [--seeds N] \
+const TRIALS: &str = "a trial is one of: load, load socketio, mixed-room, idle, waiting, bad-input [case…], simulation [--seeds N], differential [--seeds N] \
                       [--seed-from S], reference";
 
 /// A trial in its full form. Its output is for whoever waits for it.
@@ -64,7 +64,7 @@ pub(super) fn full(workspace: &Workspace, arguments: &[&str]) -> Result<bool, St
             trial.arg("--out").arg(Path::new(PLOTS)).args(kind);
             trial
         }
-        ["mixed-room"] => real(&context, "mixed-room")?,
+        [name @ ("mixed-room" | "idle")] => real(&context, name)?,
         ["waiting"] => {
             // With what takes half a minute.
             cargo::cargo(&["test", "-p", "fanfare", "--test", "waiting", "--", "--include-ignored"])

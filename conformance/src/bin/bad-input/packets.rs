@@ -212,7 +212,10 @@ pub(crate) async fn deep_events(flags: &Flags) -> Outcome<String> {
         loop {
             match link.next().await? {
                 None => return Ok(0),
-                Some(Packet::Text(text)) if text.starts_with("43/chat,7[") => return Ok(1),
+                Some(Packet::Text(text)) if text.starts_with("43/chat,7[") => {
+                    link.send("1").await?;
+                    return Ok(1);
+                }
                 Some(_) => {}
             }
         }
