@@ -21,9 +21,9 @@ pub use ids::{
 };
 pub use kit::{Edge, Kit, Message, Place, PlaceContext, PlainPlace, Silent, SocketEvent};
 pub use limits::{
-    BATCH_INTERVAL_MS_MAX, CROWDED_MEMBERS, Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX, MEMORY_STALL_MS,
-    MESSAGE_BYTES_MAX, NAMESPACES_PER_CONNECTION_MAX, Namespace, OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX,
-    SlowPolicy,
+    AUTH_BYTES_MAX, BATCH_INTERVAL_MS_MAX, CROWDED_MEMBERS, Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX,
+    MEMORY_STALL_MS, MESSAGE_BYTES_MAX, NAMESPACE_NAME_BYTES_MAX, NAMESPACES_PER_CONNECTION_MAX, Namespace,
+    OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX, SlowPolicy,
 };
 pub use links::{Links, READ_BUFFER_BYTES, Readiness, Token, Transport};
 pub use shard::{Door, Shard, ShardSetup};

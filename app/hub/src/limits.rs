@@ -13,6 +13,12 @@ pub const PRESENCE_USERS_MAX: usize = 200;
 /// The longest message of any door, whatever its rules say: positions in the log are 32 bits.
 pub const MESSAGE_BYTES_MAX: usize = 2 << 30;
 
+/// Bytes of the name of a Socket.IO namespace that a client may ask for: it is kept as long as its client is there.
+pub const NAMESPACE_NAME_BYTES_MAX: usize = 1_024;
+
+/// Bytes of the auth payload that a client may send to a namespace: it is kept, too.
+pub const AUTH_BYTES_MAX: usize = 64 << 10;
+
 /// Bytes that may wait in the mailboxes to other shards; at half of it the connections that cause them are not read.
 pub const MAILBOX_BYTES_MAX: usize = 16 << 20;
 

@@ -1,8 +1,10 @@
 //! The arguments of an event: JSON as it travels, and the bytes beside it.
 
+use std::collections::HashMap;
+
 use fanfare_hub::elements;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 
 /// The arguments of an event or an acknowledgement, as they travel: they can be passed on without being read.
@@ -181,10 +183,11 @@ impl Args {
     pub fn from(&self, index: usize) -> Self {
         let texts = elements(&self.json);
         let mut rest = Self::new();
+        let mut numbers = HashMap::new();
         for text in texts.get(index..).unwrap_or_default() {
             match serde_json::from_str::<Value>(text) {
                 Ok(mut value) if !self.attachments.is_empty() && text.contains("_placeholder") => {
-                    renumber(&mut value, &self.attachments, &mut rest.attachments);
+                    renumber(&mut value, &self.attachments, &mut rest.attachments, &mut numbers);
                     rest.push(&value.to_string());
                 }
                 _ => rest.push(text),
@@ -298,46 +301,69 @@ pub(crate) fn placeholder(text: &str) -> Option<usize> {
 }
 
 /// Reads a value; the buffers in it become arrays of numbers, which is what serde knows bytes by in JSON.
+///
+/// # Errors
+/// Where it does not fit `T`, or names a buffer twice: who sends a buffer once cannot have it copied any number of times.
 pub(crate) fn read<T: DeserializeOwned>(text: &str, attachments: &[Vec<u8>]) -> Result<T, serde_json::Error> {
     if attachments.is_empty() {
         return serde_json::from_str(text);
     }
     let mut value: Value = serde_json::from_str(text)?;
-    fill(&mut value, attachments);
+    let mut left: Vec<Option<&[u8]>> = attachments.iter().map(|bytes| Some(bytes.as_slice())).collect();
+    fill(&mut value, &mut left)?;
     serde_json::from_value(value)
 }
 
-/// Takes the buffers of a value over into `taken`, where its placeholders name them from now on.
-fn renumber(value: &mut Value, attachments: &[Vec<u8>], taken: &mut Vec<Vec<u8>>) {
+/// The number of the buffer that a value stands for.
+fn number_of(value: &Value) -> Option<usize> {
     let is_placeholder = value.get("_placeholder").and_then(Value::as_bool) == Some(true);
-    let number = value.get("num").and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
-    if let (true, Some(bytes)) = (is_placeholder, number.and_then(|number| attachments.get(number))) {
-        value["num"] = taken.len().into();
-        taken.push(bytes.clone());
+    let number = value.get("num").filter(|_| is_placeholder)?;
+    usize::try_from(number.as_u64()?).ok()
+}
+
+/// Takes the buffers of a value over into `taken`, where its placeholders name them from now on. `numbers` are the new ones, by
+/// the old: a buffer that is named twice stays one.
+fn renumber(
+    value: &mut Value,
+    attachments: &[Vec<u8>],
+    taken: &mut Vec<Vec<u8>>,
+    numbers: &mut HashMap<usize, usize>,
+) {
+    if let Some(number) = number_of(value)
+        && let Some(bytes) = attachments.get(number)
+    {
+        let new = *numbers.entry(number).or_insert_with(|| {
+            taken.push(bytes.clone());
+            taken.len() - 1
+        });
+        value["num"] = new.into();
         return;
     }
     match value {
-        Value::Array(values) => values.iter_mut().for_each(|value| renumber(value, attachments, taken)),
+        Value::Array(values) => {
+            values.iter_mut().for_each(|value| renumber(value, attachments, taken, numbers));
+        }
         Value::Object(members) => {
-            members.values_mut().for_each(|value| renumber(value, attachments, taken));
+            members.values_mut().for_each(|value| renumber(value, attachments, taken, numbers));
         }
         _ => {}
     }
 }
 
-fn fill(value: &mut Value, attachments: &[Vec<u8>]) {
-    let is_placeholder = value.get("_placeholder").and_then(Value::as_bool) == Some(true);
-    if is_placeholder
-        && let Some(number) = value.get("num").and_then(Value::as_u64)
-        && let Some(bytes) = usize::try_from(number).ok().and_then(|number| attachments.get(number))
+fn fill(value: &mut Value, left: &mut [Option<&[u8]>]) -> Result<(), serde_json::Error> {
+    if let Some(number) = number_of(value)
+        && let Some(there) = left.get_mut(number)
     {
-        *value = Value::from(bytes.as_slice());
-        return;
+        let bytes = there.take();
+        let bytes =
+            bytes.ok_or_else(|| serde_json::Error::custom(format!("buffer {number} is named twice")))?;
+        *value = Value::from(bytes);
+        return Ok(());
     }
     match value {
-        Value::Array(values) => values.iter_mut().for_each(|value| fill(value, attachments)),
-        Value::Object(members) => members.values_mut().for_each(|value| fill(value, attachments)),
-        _ => {}
+        Value::Array(values) => values.iter_mut().try_for_each(|value| fill(value, left)),
+        Value::Object(members) => members.values_mut().try_for_each(|value| fill(value, left)),
+        _ => Ok(()),
     }
 }
 
@@ -362,6 +388,17 @@ mod tests {
         assert_eq!((args.bytes(0), args.bytes(1), args.len()), (None, Some(&[1][..]), 2));
         assert!(args.get::<Said>(2).is_err());
         assert_eq!(args.all::<(Said, Vec<u8>)>().expect("both"), (said, vec![1]));
+    }
+
+    #[test]
+    fn a_buffer_that_is_named_many_times_is_kept_once() {
+        let json = [r#"{"_placeholder":true,"num":0}"#; 3].join(",");
+        let args = Args { json: format!("1,[{json}]"), attachments: vec![vec![7; 100]] };
+        let error = args.get::<Value>(1).expect_err("copies");
+        assert_eq!(error.to_string(), "buffer 0 is named twice");
+        assert!(args.all::<Value>().is_err());
+        let rest = args.from(1);
+        assert_eq!((rest.as_json(), rest.buffers()), (&*format!("[{json}]"), &[vec![7; 100]][..]));
     }
 
     #[test]

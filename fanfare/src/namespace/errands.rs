@@ -180,8 +180,11 @@ impl NamespaceKit {
         }
         let mut excepted = self.members(cx, &namespace, &selection.except_rooms);
         excepted.extend(selection.except);
+        excepted.sort_unstable();
         sockets.retain(|socket| {
-            !excepted.contains(socket) && cx.is_connected(*socket) && (!writable || cx.is_writable(*socket))
+            excepted.binary_search(socket).is_err()
+                && cx.is_connected(*socket)
+                && (!writable || cx.is_writable(*socket))
         });
         sockets
     }

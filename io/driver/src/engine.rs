@@ -21,7 +21,7 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::sync::oneshot;
 
-use crate::answers::{Answer, closing, later, not_admitted, refuse_engine, text};
+use crate::answers::{Answer, closing, later, not_admitted, refuse_engine};
 use crate::front::{Front, Target, Visit, arrival, wants_upgrade};
 use crate::mailbox::Mail;
 use crate::polls::{self, Ask, Errand};
@@ -33,6 +33,9 @@ const COMPRESSED_BYTES_MIN: usize = 1_024;
 
 /// How long a posted body may stand still.
 const BODY_STALL: Duration = Duration::from_secs(10);
+
+/// How long all of it may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(120);
 
 /// Tells the session's shard where a client gives up a request, or asks amiss.
 struct Abort<'a> {
@@ -116,12 +119,8 @@ impl Front {
                 let headers = request.headers().clone();
                 self.poll(visit, &headers, id).await
             }
-            (Transport::Polling, Some(id)) if request.method() == Method::POST => {
-                self.post(visit, request, door, id).await
-            }
-            (Transport::Polling, Some(_)) => {
-                text(StatusCode::METHOD_NOT_ALLOWED, "A session is polled with GET and posted to with POST\n")
-            }
+            // Other methods are amiss.
+            (Transport::Polling, Some(id)) => self.post(visit, request, door, id).await,
         };
         visit.busy.fetch_sub(1, Ordering::Relaxed);
         answer
@@ -240,10 +239,13 @@ impl Front {
             return closing(StatusCode::PAYLOAD_TOO_LARGE, "");
         }
         let mut posted = self.posting.begin();
-        let body = match read_body(request.into_body(), limit_bytes, &mut posted).await {
+        let reading = read_body(request.into_body(), limit_bytes, &mut posted);
+        let read = tokio::time::timeout(BODY_TIME, reading).await;
+        let body = match read.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT)) {
             Ok(body) => body,
             Err(status) => {
-                if status == StatusCode::PAYLOAD_TOO_LARGE {
+                // Neither is the client's end: it may send less, or later.
+                if matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::SERVICE_UNAVAILABLE) {
                     abort.id = None;
                     self.end_post(&id).await;
                 }
@@ -367,7 +369,6 @@ fn preflight(asked: &HeaderMap) -> Answer {
     answer
 }
 
-/// What a request's query asks for, where it is Engine.IO's.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -80,6 +80,8 @@ pub(crate) struct Visit {
     pub(crate) watch: Option<Watch>,
     /// Requests of Engine.IO sessions that wait for their answer.
     pub(crate) busy: AtomicUsize,
+    /// Requests that have come.
+    pub(crate) requests: AtomicUsize,
     /// Its place among those that are not anybody's yet.
     pub(crate) place: Mutex<Option<OwnedSemaphorePermit>>,
 }

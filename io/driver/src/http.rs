@@ -23,8 +23,9 @@ const HEADERS_MAX: usize = 64;
 /// Bytes of a request's head; past it the answer is 431.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// How long a connection may be used for requests before it is asked to end, and after the handshake's time cut.
-const HTTP_LIFE: Duration = Duration::from_secs(60);
+/// How long a connection may be without a request before it is asked to end, and after the handshake's time cut; it is looked at as
+/// often.
+const HTTP_IDLE: Duration = Duration::from_secs(60);
 
 /// Serves HTTP on one connection until it ends or is upgraded.
 pub(crate) async fn serve(front: Arc<Front>, stream: SharedStream, visit: Arc<Visit>) {
@@ -43,11 +44,17 @@ pub(crate) async fn serve(front: Arc<Front>, stream: SharedStream, visit: Arc<Vi
         .serve_connection(TokioIo::new(stream), answer)
         .with_upgrades();
     tokio::pin!(connection);
+    let mut requests = 0;
     let ended = loop {
         tokio::select! {
             ended = &mut connection => break Some(ended),
-            // A poll waits as long as its session has nothing to say.
-            () = tokio::time::sleep(HTTP_LIFE) => if visit.busy.load(Ordering::Relaxed) == 0 { break None },
+            () = tokio::time::sleep(HTTP_IDLE) => {
+                let before = std::mem::replace(&mut requests, visit.requests.load(Ordering::Relaxed));
+                // A poll waits as long as its session has nothing to say.
+                if before == requests && visit.busy.load(Ordering::Relaxed) == 0 {
+                    break None;
+                }
+            }
         }
     };
     let ended = match ended {
@@ -73,6 +80,7 @@ impl Front {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Send,
     {
+        visit.requests.fetch_add(1, Ordering::Relaxed);
         let path = request.uri().path();
         let is_here = |door: &DoorPath| door.path.as_ref().is_some_and(|own| is_same(own, path));
         let door = self.doors.iter().position(is_here);

@@ -393,6 +393,7 @@ async fn accept_all(
                     arrived,
                     watch: Some(stream.watch()),
                     busy: AtomicUsize::new(0),
+                    requests: AtomicUsize::new(0),
                     place: Mutex::new(Some(place)),
                 };
                 tokio::task::spawn_local(async move {

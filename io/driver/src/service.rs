@@ -57,6 +57,7 @@ impl Service {
             arrived,
             watch: None,
             busy: AtomicUsize::new(0),
+            requests: AtomicUsize::new(0),
             place: Mutex::new(None),
         };
         self.front.answer(&visit, request).await

@@ -226,7 +226,7 @@ impl Shard {
     }
 
     fn connect(&mut self, carrier: SocketId, packet: &Packet<'_>) {
-        let member = match self.core.enter_namespace(carrier, &packet.namespace) {
+        let member = match self.core.enter_namespace(carrier, &packet.namespace, &packet.data) {
             Ok(member) => member,
             Err(reason) => return self.core.refuse_namespace(carrier, &packet.namespace, &reason, None),
         };
@@ -375,7 +375,7 @@ impl Core {
             EngineArrival::Open { secret, polling, handshake } => Role::Carrier(Carrier {
                 engine: Engine::new(self.now.ms, dialect.parser().unwrap_or(Parser::None)),
                 secret: *secret,
-                polling: polling.then(Polling::default),
+                polling: polling.then(|| Polling::new(self.now.ms)),
                 post: None,
                 members: Vec::new(),
                 prober: None,

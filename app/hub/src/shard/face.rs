@@ -245,7 +245,7 @@ impl Shard {
                 Due::Batch(socket) if self.core.get(socket).is_some() => self.core.flush_batch(socket.slot),
                 Due::Batch(_) | Due::Turn => {}
                 Due::Farewell(socket) => self.core.farewell(socket),
-                Due::Noop(socket) => self.core.noop(socket),
+                Due::Noop(socket) => self.core.noop_due(socket),
                 Due::HungUp(socket) => self.core.still_hung_up(socket),
             }
         }

@@ -3,7 +3,7 @@
 use fanfare_session::engineio::{NOOP_INTERVAL_MS, Open, RequestError, SEPARATOR, write_open};
 use fanfare_session::{Heartbeat, Pulsed};
 
-use super::connection::connection_in;
+use super::connection::{Connection, connection_in};
 use super::core::{Core, Gone};
 use super::role::{Carrier, Post, Role};
 use super::timers::Due;
@@ -82,6 +82,7 @@ impl Core {
             return Err(RequestError::BadRequest);
         }
         polling.waits = true;
+        polling.polled_at_ms = now_ms;
         connection.blocked = false;
         connection.session.progressed(now_ms);
         if has_rest {
@@ -110,11 +111,13 @@ impl Core {
 
     /// The outbox of a session that polls, as the answer to the poll that waits. Gives its length.
     pub(crate) fn answer_poll(&mut self, socket: SocketId) -> usize {
+        let now_ms = self.now.ms;
         let Some(connection) = connection_in(&mut self.slots, socket.slot) else { return 0 };
         let Some(polling) = connection.carrier_mut().and_then(|carrier| carrier.polling.as_mut()) else {
             return 0;
         };
         polling.waits = false;
+        polling.polled_at_ms = now_ms;
         connection.blocked = true;
         let mut body = take_body(&mut connection.outbox, &mut self.log);
         let bytes = body.len();
@@ -132,17 +135,31 @@ impl Core {
     }
 
     /// The 100 ms between two noops of a session whose WebSocket is being tried are over: its poll must not wait longer.
+    pub(crate) fn noop_due(&mut self, socket: SocketId) {
+        let carrier = self.get_mut(socket).and_then(Connection::carrier_mut);
+        if let Some(polling) = carrier.and_then(|carrier| carrier.polling.as_mut()) {
+            polling.noop_is_set = false;
+        }
+        self.noop(socket);
+    }
+
+    /// Answers the poll of a session whose WebSocket is being tried, now and every 100 ms.
     pub(crate) fn noop(&mut self, socket: SocketId) {
-        let Some(connection) = self.get(socket).filter(|connection| connection.gone.is_none()) else {
+        let Some(connection) = self.get_mut(socket).filter(|connection| connection.gone.is_none()) else {
             return;
         };
-        let Some(Carrier { polling: Some(polling), prober: Some(_), .. }) = connection.carrier() else {
+        let is_empty = connection.outbox.is_empty();
+        let Some(Carrier { polling: Some(polling), prober: Some(_), .. }) = connection.carrier_mut() else {
             return;
         };
-        if polling.waits && connection.outbox.is_empty() {
+        let waits = polling.waits;
+        let is_set = std::mem::replace(&mut polling.noop_is_set, true);
+        if waits && is_empty {
             self.push_packet(socket.slot, NOOP);
         }
-        self.timers.set(self.now.ms + NOOP_INTERVAL_MS, Due::Noop(socket));
+        if !is_set {
+            self.timers.set(self.now.ms + NOOP_INTERVAL_MS, Due::Noop(socket));
+        }
     }
 
     /// Looks at the clock of a session; says when to look again.
@@ -151,9 +168,17 @@ impl Core {
         let socket = self.socket_at(slot)?;
         let connection = connection_in(&mut self.slots, slot)?;
         if connection.paused {
-            if !connection.polls() {
+            let Some(polling) = connection.carrier().and_then(|carrier| carrier.polling) else {
                 // As the heartbeat of a WebSocket of its own does.
                 self.push_packet(slot, PING);
+                return Some(now_ms + heartbeat.interval_ms);
+            };
+            // Its pongs are not read, so that its polls are what shows that it is there.
+            let silent_ms = now_ms.saturating_sub(polling.polled_at_ms);
+            if !polling.waits && silent_ms >= heartbeat.interval_ms + heartbeat.timeout_ms {
+                self.counters.heartbeat_timeouts += 1;
+                self.expire(slot, Gone::HeartbeatTimeout);
+                return None;
             }
             return Some(now_ms + heartbeat.interval_ms);
         }

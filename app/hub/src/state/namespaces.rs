@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fanfare_session::native::ErrorCode;
 use fanfare_session::socketio::{write_connect, write_connect_error, write_disconnect};
+use fanfare_session::websocket::CloseCode;
 use serde::Deserialize;
 
 use super::connection::{Connection, NOWHERE, connection_in};
@@ -14,13 +15,30 @@ use super::role::{Member, Role};
 use crate::envelope::{Answer, DoorId};
 use crate::fanout::{Arguments, Encoded, Event, Outgoing, Wire, body};
 use crate::ids::{SocketId, check_user_name, client_id};
-use crate::limits::{Dialect, NAMESPACES_PER_CONNECTION_MAX};
+use crate::limits::{AUTH_BYTES_MAX, Dialect, NAMESPACE_NAME_BYTES_MAX, NAMESPACES_PER_CONNECTION_MAX};
 
 /// What the built-in applications take from the auth payload.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Auth {
     user_name: Option<String>,
+}
+
+/// Whether a client may ask for this, whatever the namespace says to it.
+///
+/// # Errors
+/// A sentence for the client.
+fn check_connect(name: &str, auth: &str) -> Result<(), String> {
+    let parts = [
+        ("name of a namespace", name.len(), NAMESPACE_NAME_BYTES_MAX),
+        ("auth payload", auth.len(), AUTH_BYTES_MAX),
+    ];
+    for (part, bytes, limit) in parts {
+        if bytes > limit {
+            return Err(format!("The {part} has {bytes} bytes; at most {limit} are allowed"));
+        }
+    }
+    Ok(())
 }
 
 impl Core {
@@ -46,7 +64,13 @@ impl Core {
     ///
     /// # Errors
     /// A sentence for the client.
-    pub(crate) fn enter_namespace(&mut self, carrier: SocketId, namespace: &str) -> Result<SocketId, String> {
+    pub(crate) fn enter_namespace(
+        &mut self,
+        carrier: SocketId,
+        namespace: &str,
+        auth: &str,
+    ) -> Result<SocketId, String> {
+        check_connect(namespace, auth)?;
         let door = self.door_of(namespace).ok_or("Invalid namespace")?;
         let connection = self.get(carrier).ok_or("Disconnected")?;
         let variant = connection.variant;
@@ -59,7 +83,6 @@ impl Core {
         let socket = self.insert(door, variant, Some(Role::Member(member)), None);
         if let Some(carrier) = self.get_mut(carrier).and_then(Connection::carrier_mut) {
             carrier.members.push(socket.slot);
-            carrier.engine.join();
         }
         Ok(socket)
     }
@@ -82,6 +105,9 @@ impl Core {
         let Some(member) = connection.member_mut().filter(|member| !member.admitted) else { return };
         member.admitted = true;
         let (namespace, carrier) = (Arc::clone(&member.namespace), member.carrier);
+        if let Some(carrier) = self.get_mut(carrier).and_then(Connection::carrier_mut) {
+            carrier.engine.join();
+        }
         self.stand_at_door(socket.slot, door);
         let mut data = Vec::new();
         let id = client_id(instance, socket);
@@ -193,6 +219,11 @@ impl Core {
     ) {
         let Some(connection) = self.get(carrier).filter(|there| there.gone.is_none()) else { return };
         let variant = connection.variant;
+        if connection.blocked && connection.outbox.has_room(2 * self.limits.outbox_bytes).is_err() {
+            // Someone who comes and goes without ever reading what is said to that.
+            self.counters.too_slow += 1;
+            return self.cut_off(carrier.slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
+        }
         let span = if variant.wire == Wire::MsgPack {
             let (kind, data) = other();
             let mut bytes = Vec::new();

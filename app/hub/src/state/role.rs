@@ -37,10 +37,14 @@ pub(crate) struct Carrier {
 }
 
 /// The requests of a session without a WebSocket.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Polling {
     /// A poll waits to be answered.
     pub(crate) waits: bool,
+    /// When the last poll came or was answered.
+    pub(crate) polled_at_ms: u64,
+    /// The timer of its next noop is set.
+    pub(crate) noop_is_set: bool,
 }
 
 /// A body, and how far it is handled.
@@ -66,6 +70,12 @@ pub(crate) struct Member {
 pub(crate) struct Prober {
     pub(crate) carrier: SocketId,
     pub(crate) probe: Probe,
+}
+
+impl Polling {
+    pub(crate) fn new(now_ms: u64) -> Self {
+        Self { waits: false, polled_at_ms: now_ms, noop_is_set: false }
+    }
 }
 
 impl Carrier {
