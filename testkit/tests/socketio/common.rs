@@ -2,12 +2,31 @@
 
 use std::sync::Arc;
 
-use fanfare_hub::{Dialect, Door, DoorRules, Limits, Namespace, Parser, Silent};
+use fanfare_hub::{
+    Dialect, Door, DoorRules, Edge, Kit, Limits, Message, Namespace, Parser, PlainPlace, Silent, SocketId,
+};
 use fanfare_kits::{Binary, Chat};
 use fanfare_testkit::dialogue::{Heard, House, Peer, Session};
 
 pub(crate) const CHAT: u8 = 0;
 pub(crate) const SOCKETIO: u8 = 2;
+
+/// Takes one message of a client and then no more, as where a handler waits for ever.
+#[derive(Clone)]
+struct Holds;
+
+impl Kit for Holds {
+    type Place = PlainPlace;
+
+    fn received(&mut self, cx: &mut Edge<'_, Self>, from: SocketId, _: Message<'_>) {
+        cx.hold(from);
+        cx.busy(from, true);
+    }
+
+    fn place(&mut self, _: &str) -> PlainPlace {
+        PlainPlace
+    }
+}
 
 fn namespace(name: &str) -> DoorRules {
     DoorRules { namespace: Some(Namespace::Named(name.into())), ..DoorRules::default() }
@@ -29,6 +48,7 @@ pub(crate) fn house_with(shards: u16, limits: &Limits) -> House {
             Door::new(engine, Silent),
             Door::new(events(namespace("/")), Silent),
             Door::new(any, Silent),
+            Door::new(events(namespace("/held")), Holds),
         ]
     })
 }

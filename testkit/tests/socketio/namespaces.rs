@@ -1,10 +1,12 @@
 //! Namespaces: coming, going, and both dialects in one room.
 
-use fanfare_hub::{Arrival, NAMESPACES_PER_CONNECTION_MAX};
+use fanfare_hub::{Arrival, Limits, NAMESPACES_PER_CONNECTION_MAX};
 use fanfare_testkit::dialogue::{Heard, House, Peer, Session};
 use serde_json::{Value, json};
 
-use crate::common::{CHAT, SOCKETIO, drain, house, polling_member, said, texts, websocket_member};
+use crate::common::{
+    CHAT, SOCKETIO, drain, house, house_with, polling_member, said, texts, websocket_member,
+};
 
 #[test]
 fn three_kinds_of_clients_hear_the_same_in_the_same_order() {
@@ -133,6 +135,51 @@ fn an_event_that_nests_too_deep_is_refused_and_its_sender_told() {
     assert!(texts(&mut house, peer)[0].starts_with(r#"42/chat,["error",{"#));
     house.text(peer, r#"42/chat,["chat",{"room":"r","text":"still here"}]"#);
     assert_eq!(said(&texts(&mut house, peer)), ["still here"]);
+}
+
+#[test]
+fn a_name_and_an_auth_payload_have_their_limits() {
+    let mut house = house(1);
+    let peer = house.connect_socketio(0, SOCKETIO);
+    texts(&mut house, peer);
+    let name = |bytes: usize| format!("/any-{}", "x".repeat(bytes - 5));
+    house.text(peer, &format!("40{},", name(1_024)));
+    assert!(texts(&mut house, peer)[0].starts_with("40/any-"));
+    house.text(peer, &format!("40{},", name(1_025)));
+    let refused = r#"{"message":"The name of a namespace has 1025 bytes; at most 1024 are allowed"}"#;
+    assert_eq!(texts(&mut house, peer), [format!("44{},{refused}", name(1_025))]);
+    let auth = |bytes: usize| format!("{{\"x\":\"{}\"}}", "x".repeat(bytes - 8));
+    house.text(peer, &format!("40/any-a,{}", auth(65_536)));
+    assert!(texts(&mut house, peer)[0].starts_with("40/any-a,"));
+    house.text(peer, &format!("40/any-b,{}", auth(65_537)));
+    let refused = r#"44/any-b,{"message":"The auth payload has 65537 bytes; at most 65536 are allowed"}"#;
+    assert_eq!(texts(&mut house, peer), [refused]);
+}
+
+#[test]
+fn whoever_no_namespace_takes_in_is_closed_like_those_who_do_not_ask() {
+    let mut house = house(1);
+    let peer = house.connect_socketio(0, SOCKETIO);
+    texts(&mut house, peer);
+    house.text(peer, r#"40/chat,{"userName":""}"#);
+    assert!(texts(&mut house, peer)[0].starts_with("44/chat,"));
+    house.pass(26_000);
+    house.text(peer, "3");
+    house.pass(20_000);
+    assert!(house.heard(peer).contains(&Heard::Close(1005)));
+}
+
+#[test]
+fn whoever_reads_no_answer_is_not_answered_for_ever() {
+    let mut house = house_with(1, &Limits { outbox_bytes: 4_096, ..Limits::default() });
+    let peer = house.connect_socketio(0, SOCKETIO);
+    house.takes(peer, 10);
+    for _ in 0..1_000 {
+        house.text(peer, "40/none,");
+    }
+    assert_eq!(house.shard(0).counters().too_slow, 1);
+    house.pass(6_000);
+    assert_eq!(house.shard(0).connections(), 0);
 }
 
 #[test]

@@ -128,3 +128,29 @@ fn a_session_that_joins_no_namespace_ends() {
     house.pass(20_000);
     assert!(house.heard(websocket).contains(&Heard::Close(1005)));
 }
+
+#[test]
+fn a_session_that_is_not_read_lives_as_long_as_it_polls() {
+    for polls in [true, false] {
+        let mut house = house(1);
+        let session = house.open_session(0, SOCKETIO);
+        assert_eq!(house.post(&session, "40/held,"), Ok(true));
+        assert!(drain(&mut house, &session)[0].starts_with("40/held,"));
+        // More than is parked: what follows is not read, and the body is not answered.
+        let event = format!(r#"42/held,["waits",{:?}]"#, "x".repeat(500_000));
+        let mut answered = true;
+        for _ in 0..12 {
+            if answered {
+                answered = house.post(&session, &event).expect("a post");
+            }
+        }
+        assert!(!answered);
+        if polls {
+            assert_eq!(house.poll(&session), Ok(None));
+        }
+        // Looked at every 25 s.
+        house.pass(200_000);
+        assert_eq!(house.is_over(&session), !polls);
+        assert_eq!(house.shard(0).counters().heartbeat_timeouts, u64::from(!polls));
+    }
+}

@@ -13,8 +13,8 @@ use crate::ids::{EngineId, SocketId};
 use crate::kit::{Message, SocketEvent};
 use crate::limits::Dialect;
 use crate::state::{
-    Carrier, Connection, Core, EngineAnswer, EngineArrival, Gone, NOOP, Polling, Prober, Role, Told,
-    connection_in, take_body,
+    Carrier, Connection, Core, EngineAnswer, EngineArrival, Gone, NOOP, Polling, Prober, Role, connection_in,
+    take_body,
 };
 
 /// Events of the native dialect that Socket.IO has its own ways for, or none.
@@ -102,7 +102,7 @@ impl Shard {
         let mut share = Share::default();
         loop {
             let now_ms = self.core.now.ms;
-            let before = (self.core.outgoing_bytes, self.core.counters.messages_sent);
+            let before = self.core.told_so_far();
             let Some(connection) = self.core.get_mut(socket) else { return true };
             if connection.paused {
                 return false;
@@ -130,21 +130,20 @@ impl Shard {
             self.came(socket, came);
             post.at += length + 1;
             let Some(connection) = self.core.get_mut(socket) else { return true };
-            if is_last || connection.gone.is_some() {
-                self.core.account(socket.slot);
-                self.core.answers.push_back((socket, EngineAnswer::Posted));
-                return true;
-            }
-            if let Some(carrier) = connection.carrier_mut() {
+            let is_gone = connection.gone.is_some();
+            let is_done = is_last || is_gone;
+            if !is_done && let Some(carrier) = connection.carrier_mut() {
                 carrier.post = Some(post);
             }
             self.core.account(socket.slot);
-            let told = Told {
-                other_shards: self.core.outgoing_bytes > before.0,
-                several: self.core.counters.messages_sent > before.1 + 1,
-            };
-            if let Some(pause) = self.core.pause_due(socket.slot, told) {
+            let told = self.core.told_since(before);
+            // Its next body waits, too.
+            if !is_gone && let Some(pause) = self.core.pause_due(socket.slot, told) {
                 self.core.pause(socket.slot, pause);
+            }
+            if is_done {
+                self.core.answers.push_back((socket, EngineAnswer::Posted));
+                return true;
             }
         }
     }

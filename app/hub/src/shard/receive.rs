@@ -58,7 +58,7 @@ impl Shard {
         let slot = socket.slot;
         let mut taken = 0;
         let reading = loop {
-            let (outgoing_before, sent_before) = (self.core.outgoing_bytes, self.core.counters.messages_sent);
+            let before = self.core.told_so_far();
             let (bytes, received) = self.core.receive_one(slot, &mut input[taken..], share);
             taken += bytes;
             match received {
@@ -91,10 +91,7 @@ impl Shard {
                 break Reading::Done;
             };
             let is_read = taken == input.len() && connection.session.is_idle();
-            let told = Told {
-                other_shards: self.core.outgoing_bytes > outgoing_before,
-                several: self.core.counters.messages_sent > sent_before + 1,
-            };
+            let told = self.core.told_since(before);
             if let Some(pause) = self.core.pause_due(slot, told) {
                 self.core.pause(slot, pause);
                 break Reading::Paused;

@@ -98,6 +98,18 @@ impl Core {
         self.total_bytes() + self.under_way_bytes() > self.limits.memory_budget_bytes / 5 * 4
     }
 
+    /// What there was before a message, for [`Core::told_since`].
+    pub(crate) fn told_so_far(&self) -> (usize, u64) {
+        (self.outgoing_bytes, self.counters.messages_sent)
+    }
+
+    pub(crate) fn told_since(&self, before: (usize, u64)) -> Told {
+        Told {
+            other_shards: self.outgoing_bytes > before.0,
+            several: self.counters.messages_sent > before.1 + 1,
+        }
+    }
+
     /// Whether this connection has to wait before it is read further, and for what.
     pub(crate) fn pause_due(&self, slot: u32, told: Told) -> Option<Pause> {
         let is_full = |carrier: &Carrier| carrier.parked_bytes >= PARKED_BYTES_MAX;
