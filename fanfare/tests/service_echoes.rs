@@ -1,5 +1,5 @@
 //! Echoes through an app inside somebody else's server: every one comes back as it was and in order, 20,000 of them here and a
-//! million with `cargo test --release -p fanfare --test service_echoes -- --ignored`.
+//! million with `cargo xtask trial service-echoes`.
 //!
 //! The servers are `axum::serve` over TCP and axum-server with TLS. `axum::serve` on a free port is also what axum's tests have for
 //! a test server: the crate axum-test upgrades only over it, and would bring a second `syn`.

@@ -10,12 +10,20 @@ use super::extract::{DisconnectReason, Event};
 /// counts them.
 pub(super) const LEFT_BEHIND_BYTES_MAX: usize = 1 << 20;
 
+/// Bytes of events that clients of one namespace and shard who have gone may leave behind together, with those that their handlers
+/// are at; past it a client's handlers are given up when it goes.
+pub(super) const LEFT_BEHIND_TOTAL_BYTES_MAX: usize = 64 << 20;
+
 /// A client one of whose events is being handled. Later ones stay with the hub, which counts them, until the client goes.
 #[derive(Default)]
 pub(super) struct Conversation {
     pub(super) waiting: VecDeque<Work>,
     pub(super) waiting_bytes: usize,
     pub(super) running: Option<AbortHandle>,
+    /// Of the event that is being handled.
+    pub(super) running_bytes: usize,
+    /// What it counts for among those whose client has gone.
+    pub(super) left_bytes: usize,
 }
 
 /// Something to be handled.

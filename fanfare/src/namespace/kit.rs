@@ -14,7 +14,7 @@ use super::acknowledgements::Acknowledgements;
 use super::args::Args;
 use super::builder::Handlers;
 use super::command::{Command, ask, give_back, in_turn};
-use super::conversation::{Conversation, LEFT_BEHIND_BYTES_MAX, Work};
+use super::conversation::{Conversation, LEFT_BEHIND_BYTES_MAX, LEFT_BEHIND_TOTAL_BYTES_MAX, Work};
 use super::extract::{Context, DisconnectReason, Event, States};
 use super::handle::AppId;
 use super::handler::{Erased, Failure, Handling};
@@ -40,6 +40,8 @@ pub(crate) struct NamespaceKit {
     pub(super) setup: Setup,
     remote: Remote,
     conversations: SocketTable<Conversation>,
+    /// What clients have left behind that are not there any more.
+    left_bytes: usize,
     /// Middlewares that wait.
     asking: SocketTable<AbortHandle>,
     /// What is known of clients that gave an auth payload or whose handshake is kept, and of all where names differ.
@@ -60,6 +62,7 @@ impl NamespaceKit {
             setup,
             remote,
             conversations: SocketTable::default(),
+            left_bytes: 0,
             asking: SocketTable::default(),
             contexts: SocketTable::default(),
             plain: Arc::new(plain),
@@ -100,8 +103,10 @@ impl NamespaceKit {
             }
             return;
         }
+        let running_bytes = work.bytes();
         if let Some(running) = self.begin(cx, socket, work) {
-            let conversation = Conversation { running: Some(running), ..Conversation::default() };
+            let conversation =
+                Conversation { running: Some(running), running_bytes, ..Conversation::default() };
             self.conversations.insert(socket, conversation);
             cx.busy(socket, true);
             cx.hold(socket);
@@ -174,6 +179,7 @@ impl NamespaceKit {
     pub(super) fn go_on(&mut self, cx: &mut Edge<'_, Self>, socket: SocketId) {
         while let Some(conversation) = self.conversations.get_mut(&socket) {
             let Some(work) = conversation.waiting.pop_front() else {
+                self.left_bytes -= conversation.left_bytes;
                 self.conversations.remove(&socket);
                 cx.busy(socket, false);
                 cx.release(socket);
@@ -182,10 +188,11 @@ impl NamespaceKit {
                 }
                 break;
             };
+            let running_bytes = work.bytes();
             let running = self.begin(cx, socket, work);
             let waits = running.is_some();
             if let Some(conversation) = self.conversations.get_mut(&socket) {
-                conversation.running = running;
+                (conversation.running, conversation.running_bytes) = (running, running_bytes);
             }
             if waits {
                 break;
@@ -361,9 +368,13 @@ impl Kit for NamespaceKit {
             return self.forget(socket);
         }
         self.enqueue(cx, socket, Work::Disconnect(DisconnectReason::of(gone)));
-        if !self.conversations.contains_key(&socket) {
-            return self.forget(socket);
+        let Some(conversation) = self.conversations.get_mut(&socket) else { return self.forget(socket) };
+        let left_bytes = conversation.waiting_bytes + conversation.running_bytes;
+        if self.left_bytes + left_bytes > LEFT_BEHIND_TOTAL_BYTES_MAX {
+            return self.give_up(cx, socket);
         }
+        conversation.left_bytes = left_bytes;
+        self.left_bytes += left_bytes;
         let grace = if cx.was_waited_for(socket) { Duration::ZERO } else { GRACE };
         self.give_up_after(grace, cx, socket);
     }

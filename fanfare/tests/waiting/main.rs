@@ -89,6 +89,25 @@ fn flood(events: usize) -> Vec<String> {
     (0..events).map(|number| format!(r#"42["noise",{number}]"#)).collect()
 }
 
+/// Who comes, leaves a large event with a handler that never ends, and goes, again and again, does not fill the memory with it:
+/// past 64 MiB the handler goes with its client.
+#[test]
+fn what_is_left_behind_has_a_limit_for_all_together() {
+    let counts = Counts::default();
+    let running = serve(app(&counts), 1);
+    let mut client = Client::join(running.address(), Transport::WebSocket, &["/other"]);
+    let large = format!(r#"42["forever","{}"]"#, "x".repeat(900_000));
+    for _ in 0..100 {
+        client.say("40").expect("sent");
+        client.hear_start("40{");
+        client.say(&large).expect("sent");
+        client.say("41").expect("sent");
+    }
+    // 74 of them are 64 MiB.
+    let counted = || (Counts::of(&counts.at_work), Counts::of(&counts.gone));
+    until(Duration::from_secs(20), "the others are given up", || counted() == (74, 26));
+}
+
 /// A client's acknowledgement comes to the handler that waits for it, whatever the client said before it.
 #[test]
 fn a_handler_gets_the_acknowledgement_of_its_own_client() {

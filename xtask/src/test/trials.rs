@@ -51,7 +51,7 @@ fn real(context: &Context, name: &str) -> Result<Command, String> {
     Ok(trial)
 }
 
-const TRIALS: &str = "a trial is one of: load, load socketio, mixed-room, idle, waiting, bad-input [case…], simulation [--seeds N], differential [--seeds N] \
+const TRIALS: &str = "a trial is one of: load, load socketio, mixed-room, idle, waiting, service-echoes, bad-input [case…], simulation [--seeds N], differential [--seeds N] \
                       [--seed-from S], reference";
 
 /// A trial in its full form. Its output is for whoever waits for it.
@@ -65,6 +65,10 @@ pub(super) fn full(workspace: &Workspace, arguments: &[&str]) -> Result<bool, St
             trial
         }
         [name @ ("mixed-room" | "idle")] => real(&context, name)?,
+        ["service-echoes"] => {
+            let test = ["test", "--release", "-p", "fanfare", "--test", "service_echoes", "--", "--ignored"];
+            cargo::cargo(&test)
+        }
         ["waiting"] => {
             // With what takes half a minute.
             cargo::cargo(&["test", "-p", "fanfare", "--test", "waiting", "--", "--include-ignored"])
