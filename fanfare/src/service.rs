@@ -17,7 +17,8 @@ use hyper::{Request, Response};
 use crate::running::Running;
 
 /// An [`App`](crate::App) as a tower service: for axum's routers, or any other server whose requests are those of the crate
-/// `http`. It answers at the app's paths, Socket.IO's among them, and 404 elsewhere.
+/// `http`. It answers at the app's paths, Socket.IO's and `/health/` among them, and 404 elsewhere: beside a fallback of one's own it is
+/// mounted at each path, as in `router.route_service("/socket.io/", app.into_service()?)`.
 ///
 /// Its shards are threads of its own, which end with its last clone. An upgraded connection moves to one of them: a plain TCP
 /// stream of hyper's is taken over, and is then as fast as under [`Server::bind`](crate::Server::bind); anything else, such as

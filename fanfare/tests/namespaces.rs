@@ -388,3 +388,30 @@ fn others_of_the_program_speak_through_a_handle() {
         assert_eq!(pair, [Heard::Text(packet.to_owned()), Heard::Binary(vec![7])]);
     }
 }
+
+#[test]
+fn a_handler_that_panics_answers_like_one_that_fails() {
+    let app = App::new().namespace("/p", |root| {
+        root.on("sync", async |ack: Ack| ack.send(()))
+            .on("now", async || {
+                if true {
+                    panic!("on purpose");
+                }
+            })
+            .on("later", async |_: Ack| {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                if true {
+                    panic!("on purpose");
+                }
+            })
+    });
+    let running = serve(app, 1);
+    let mut client = Client::connect(&running);
+    client.join("/p", "");
+    let failed = r#"[{"code":"internal","error":"Internal error","ok":false}]"#;
+    assert_eq!(client.ask(r#"42/p,7["now"]"#), format!("43/p,7{failed}"));
+    assert_eq!(client.ask(r#"42/p,8["later"]"#), format!("43/p,8{failed}"));
+    client.say(r#"42/p,["later"]"#);
+    client.say(r#"42/p,["now"]"#);
+    assert_eq!(client.ask(r#"42/p,1["sync"]"#), "43/p,1[]");
+}

@@ -31,7 +31,7 @@ pub enum Failure {
     Rejected(Rejection),
     /// A middleware does not let it pass.
     Refused(Refusal),
-    /// It returned an error, which is logged and which its client is not told.
+    /// It returned an error or panicked. Why is logged; its client is told only that there was an internal error.
     Failed(String),
 }
 

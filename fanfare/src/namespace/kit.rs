@@ -1,6 +1,8 @@
 //! A namespace's handlers as a kit: each event is a future, polled once in its turn and a task only where it waits.
 
 use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
@@ -150,7 +152,7 @@ impl NamespaceKit {
         let (socket, id, is_connect) = (event.socket, event.id, &*event.name == "connect");
         let (handling, asked) = in_turn(self.setup.app, cx.shard(), cx.door(), || {
             let mut handling = begin(event);
-            match handling.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+            match poll(&mut handling, &mut TaskContext::from_waker(Waker::noop())) {
                 Poll::Ready(outcome) => {
                     report(socket, id, is_connect, outcome);
                     None
@@ -159,11 +161,11 @@ impl NamespaceKit {
             }
         });
         self.execute_all(cx, asked);
-        let handling = handling?;
+        let mut handling = handling?;
         let ending = Ending { remote: self.remote.clone(), socket };
         let task = tokio::task::spawn_local(async move {
             let _ending = ending;
-            report(socket, id, is_connect, handling.await);
+            report(socket, id, is_connect, poll_fn(|cx| poll(&mut handling, cx)).await);
         });
         Some(task.abort_handle())
     }
@@ -252,6 +254,12 @@ fn one_after_another(all: Vec<Erased>, event: Event) -> Handling {
     })
 }
 
+/// Polls a handler. One that panics has failed, and its client hears of that as of any other error.
+fn poll(handling: &mut Handling, cx: &mut TaskContext<'_>) -> Poll<Result<(), Failure>> {
+    let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
+    polled.unwrap_or_else(|_| Poll::Ready(Err(Failure::Failed("it panicked".to_owned()))))
+}
+
 /// Tells a client that its event was not handled, as the protocol has it.
 fn report(socket: Socket, id: Option<u64>, is_connect: bool, outcome: Result<(), Failure>) {
     let (error, code, data) = match outcome {
@@ -313,14 +321,14 @@ impl Kit for NamespaceKit {
         let event = self.event(cx, socket, "connect".into());
         let (app, door, shard) = (self.setup.app, cx.door(), cx.shard());
         let mut asking = one_after_another(self.setup.handlers.middlewares.clone(), event);
-        let (poll, asked) =
-            in_turn(app, shard, door, || asking.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())));
+        let (polled, asked) =
+            in_turn(app, shard, door, || poll(&mut asking, &mut TaskContext::from_waker(Waker::noop())));
         self.execute_all(cx, asked);
-        match poll {
+        match polled {
             Poll::Ready(outcome) => self.decided(cx, socket, decision(outcome)),
             Poll::Pending => {
                 let task = tokio::task::spawn_local(async move {
-                    let decision = decision(asking.await);
+                    let decision = decision(poll_fn(|cx| poll(&mut asking, cx)).await);
                     ask(app, shard, door, Command::Decided(socket, decision));
                 });
                 self.asking.insert(socket, task.abort_handle());
