@@ -182,3 +182,23 @@ fn eight_bytes_at_once_are_looked_at_as_one_by_one() {
         }
     }
 }
+
+#[test]
+fn a_text_stands_for_itself_where_each_of_its_characters_does() {
+    let odd = ["\u{1}", "\n\n", "\\", "\\\\\\", "\"", "\"\"", "\u{1f}\"", "é", " ", "\u{7f}", ""];
+    for before in ["", "a", "seven--", "eight---", "sixteen bytes---"] {
+        for odd in odd {
+            for after in ["", "b"] {
+                let text = format!("{before}{odd}{after}");
+                let slow = text.chars().all(|char| char >= ' ' && char != '"' && char != '\\');
+                assert_eq!(is_plain(&text), slow, "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn as_many_eights_are_plain_as_come_before_the_first_that_is_not() {
+    let text = "eight---sixteen-twenty four and\nmore";
+    assert_eq!((plain_eights(text.as_bytes()), plain_eights(b"seven--")), (3, 0));
+}
