@@ -227,9 +227,8 @@ impl Core {
         }
         let keep = match self.rules[usize::from(connection.door.0)].slow {
             SlowPolicy::Disconnect => {
-                self.counters.too_slow += 1;
                 self.counters.messages_dropped += 1;
-                self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
+                self.cut_slow(slot);
                 return false;
             }
             SlowPolicy::DropOldest => limit,
@@ -240,8 +239,7 @@ impl Core {
         let full = connection.outbox.has_room(2 * limit).is_err();
         self.counters.note_dropped(dropped);
         if full {
-            self.counters.too_slow += 1;
-            self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
+            self.cut_slow(slot);
         }
         !full
     }
@@ -255,19 +253,27 @@ impl Core {
         enqueue(connection, &mut self.dirty, slot, |outbox| outbox.push(span, merge, &mut self.log));
     }
 
+    /// Whether not even what no policy drops may still wait for this connection.
+    pub(crate) fn is_overfull(&self, slot: u32) -> bool {
+        self.at(slot)
+            .is_none_or(|there| there.blocked && there.outbox.has_room(2 * self.limits.outbox_bytes).is_err())
+    }
+
+    pub(crate) fn cut_slow(&mut self, slot: u32) {
+        self.counters.too_slow += 1;
+        self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
+    }
+
     /// Sends what a session wrote: control frames, which no policy drops.
     pub(crate) fn flush_transmit(&mut self, slot: u32) {
         if self.transmit.is_empty() {
             return;
         }
         let transmit = std::mem::take(&mut self.transmit);
-        let full = self.at(slot).is_none_or(|there| {
-            there.blocked && there.outbox.has_room(2 * self.limits.outbox_bytes).is_err()
-        });
+        let full = self.is_overfull(slot);
         if full && self.at(slot).is_some_and(|there| there.gone.is_none() && !there.session.has_closed()) {
             // Someone who pings without ever reading the pongs.
-            self.counters.too_slow += 1;
-            self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
+            self.cut_slow(slot);
         } else if let Some(connection) = connection_in(&mut self.slots, slot) {
             if full {
                 // Our close frame comes before what is queued, since that cannot all come.

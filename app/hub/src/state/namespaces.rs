@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use fanfare_session::native::ErrorCode;
 use fanfare_session::socketio::{write_connect, write_connect_error, write_disconnect};
-use fanfare_session::websocket::CloseCode;
 use serde::Deserialize;
 
 use super::connection::{Connection, NOWHERE, connection_in};
@@ -219,10 +218,9 @@ impl Core {
     ) {
         let Some(connection) = self.get(carrier).filter(|there| there.gone.is_none()) else { return };
         let variant = connection.variant;
-        if connection.blocked && connection.outbox.has_room(2 * self.limits.outbox_bytes).is_err() {
+        if self.is_overfull(carrier.slot) {
             // Someone who comes and goes without ever reading what is said to that.
-            self.counters.too_slow += 1;
-            return self.cut_off(carrier.slot, CloseCode::TRY_AGAIN_LATER, "Too slow");
+            return self.cut_slow(carrier.slot);
         }
         let span = if variant.wire == Wire::MsgPack {
             let (kind, data) = other();
