@@ -244,7 +244,7 @@ impl Front {
         let body = match read.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT)) {
             Ok(body) => body,
             Err(status) => {
-                // Neither is the client's end: it may send less, or later.
+                // The session goes on after both: its client may send less, or later.
                 if matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::SERVICE_UNAVAILABLE) {
                     abort.id = None;
                     self.end_post(&id).await;

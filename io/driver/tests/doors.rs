@@ -6,20 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_driver::{DoorSpec, EngineOptions, Options, Server, StartError};
-use fanfare_hub::{Door, DoorRules, Edge, Kit, Limits, Message, PlainPlace, SocketId};
-
-/// A door behind which nothing happens.
-struct Silent;
-
-impl Kit for Silent {
-    type Place = PlainPlace;
-
-    fn received(&mut self, _: &mut Edge<'_, Self>, _: SocketId, _: Message<'_>) {}
-
-    fn place(&mut self, _: &str) -> PlainPlace {
-        PlainPlace
-    }
-}
+use fanfare_hub::{Door, DoorRules, Limits, Silent};
 
 fn serve(paths: &[&str]) -> Result<Server, StartError> {
     let door = |path: &&str| DoorSpec {

@@ -7,21 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fanfare_driver::{DoorSpec, EngineOptions, Options, Server};
-use fanfare_hub::{Dialect, Door, DoorRules, Edge, Heartbeat, Kit, Limits, Message, PlainPlace, SocketId};
-
-/// Does nothing with what it is sent.
-#[derive(Clone)]
-struct Deaf;
-
-impl Kit for Deaf {
-    type Place = PlainPlace;
-
-    fn received(&mut self, _: &mut Edge<'_, Self>, _: SocketId, _: Message<'_>) {}
-
-    fn place(&mut self, _: &str) -> PlainPlace {
-        PlainPlace
-    }
-}
+use fanfare_hub::{Dialect, Door, DoorRules, Heartbeat, Limits, Silent};
 
 /// The processor's time that this process has had, in hundredths of a second.
 fn processor_ticks() -> u64 {
@@ -51,7 +37,7 @@ fn a_server_whose_last_timer_has_fired_uses_no_processor() {
         doors: vec![DoorSpec {
             path: Some("/engine.io/".to_owned()),
             engine: Some(10_000),
-            make: Arc::new(move |_| Door::new(rules.clone(), Deaf)),
+            make: Arc::new(move |_| Door::new(rules.clone(), Silent)),
         }],
         pages: Arc::new(|_| None),
         compression: false,

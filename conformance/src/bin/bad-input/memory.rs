@@ -80,12 +80,7 @@ pub(crate) async fn stalled_messages(flags: &Flags) -> Outcome<String> {
         async move { Ok(push_and_stop(Client::connect(address, "/binary").await?, wire, until, resets).await) }
     }));
     // Meanwhile everybody else is served, new connections too.
-    let mut served = 0;
-    while Instant::now() + Duration::from_secs(2) < until {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        trial.server.serves().await.map_err(|why| format!("meanwhile: {why}"))?;
-        served += 1;
-    }
+    let served = trial.serves_until(until).await?;
     let pushed = pushing.await.map_err(|error| error.to_string())??;
     let whole = pushed.iter().filter(|(sent, ..)| *sent == 15_900_000).count();
     let closed = pushed.iter().filter(|(_, code, _)| *code == Some(1013)).count();

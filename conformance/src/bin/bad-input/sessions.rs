@@ -47,11 +47,7 @@ pub(crate) async fn half_open(flags: &Flags) -> Outcome<String> {
         }
         levels.push(trial.server.rss());
     }
-    // The allocator keeps what the first rounds took; after them it is level.
-    let (first, last) = (levels[(rounds - 1) / 2], levels[rounds - 1]);
-    ensure(last <= first + LEVEL_SLACK_BYTES, || {
-        format!("RSS went {}", levels.iter().map(|level| mebibytes(*level)).collect::<Vec<_>>().join(", "))
-    })?;
+    let (first, last) = level(&levels)?;
     trial.all_closed(CLOSE_LIMIT).await?;
     let note = format!(
         "{rounds} times {count} joined the chat and were never polled again: all ended within {ENDED_AFTER:.1?}; RSS after half of them {}, at last {}",
@@ -59,6 +55,15 @@ pub(crate) async fn half_open(flags: &Flags) -> Outcome<String> {
         mebibytes(last)
     );
     trial.end(&note).await
+}
+
+/// The resident memory after half of the rounds and at last: the allocator keeps what the first took, after them it is level.
+fn level(levels: &[usize]) -> Outcome<(usize, usize)> {
+    let (first, last) = (levels[(levels.len() - 1) / 2], levels[levels.len() - 1]);
+    ensure(last <= first + LEVEL_SLACK_BYTES, || {
+        format!("RSS went {}", levels.iter().map(|level| mebibytes(*level)).collect::<Vec<_>>().join(", "))
+    })?;
+    Ok((first, last))
 }
 
 pub(crate) async fn flood(flags: &Flags) -> Outcome<String> {
@@ -82,11 +87,7 @@ pub(crate) async fn flood(flags: &Flags) -> Outcome<String> {
         tokio::time::sleep(ENDED_AFTER).await;
         levels.push(trial.server.rss());
     }
-    // The allocator keeps what the first rounds took; after them it is level.
-    let (first, last) = (levels[(rounds - 1) / 2], levels[rounds - 1]);
-    ensure(last <= first + LEVEL_SLACK_BYTES, || {
-        format!("RSS went {}", levels.iter().map(|level| mebibytes(*level)).collect::<Vec<_>>().join(", "))
-    })?;
+    let (first, last) = level(&levels)?;
     trial.all_closed(CLOSE_LIMIT).await?;
     let note = format!(
         "{rounds} times {} sessions opened and dropped; RSS before {}, after half of them {}, at last {}",

@@ -1,6 +1,6 @@
 //! A server with an ordinary client beside whatever is done to it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fanfare_conformance::real::{Flags, Outcome, Probe, Server, ensure, mebibytes};
 
@@ -17,6 +17,17 @@ pub(crate) struct Trial {
 }
 
 impl Trial {
+    /// Sees each second, until shortly before `until`, that everybody else is served, new connections too; says how often.
+    pub(crate) async fn serves_until(&self, until: Instant) -> Outcome<usize> {
+        let mut served = 0;
+        while Instant::now() + Duration::from_secs(2) < until {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.server.serves().await.map_err(|why| format!("meanwhile: {why}"))?;
+            served += 1;
+        }
+        Ok(served)
+    }
+
     pub(crate) async fn start(flags: &Flags, server_flags: &[&str]) -> Outcome<Self> {
         Self::start_with(flags, server_flags, MEMORY_BUDGET_BYTES).await
     }
