@@ -1,8 +1,9 @@
 //! Echoes through an app inside somebody else's server: every one comes back as it was and in order, 20,000 of them here and a
 //! million with `cargo xtask trial service-echoes`.
 //!
-//! The servers are `axum::serve` over TCP and axum-server with TLS. `axum::serve` on a free port is also what axum's tests have for
-//! a test server: the crate axum-test upgrades only over it, and would bring a second `syn`.
+//! The servers are `axum::serve` over TCP, axum-server with TLS, and none at all: axum's own way of testing, in its examples `testing` and
+//! `testing-websockets`, is to call the router with a request, and where there is an upgrade `axum::serve` on a free port. The crate
+//! axum-test upgrades only over the latter, and would bring a second `syn`.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,11 +12,14 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use fanfare::{App, Message, Server, WebSocket};
+use fanfare::{App, Args, Message, Server, Socket, WebSocket};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tower_service::Service as _;
 
 const QUICK: u32 = 20_000;
 const MILLION: u32 = 1_000_000;
@@ -42,6 +46,11 @@ fn under_axum_server_with_tls() {
 }
 
 #[test]
+fn polled_through_a_router_that_nobody_serves() {
+    polled_echoes(QUICK);
+}
+
+#[test]
 #[ignore = "a million"]
 fn a_million_by_itself() {
     echoes(bound(), MILLION);
@@ -59,8 +68,16 @@ fn a_million_under_axum_server_with_tls() {
     echoes(under_tls(), MILLION);
 }
 
+#[test]
+#[ignore = "a million"]
+fn a_million_polled_through_a_router_that_nobody_serves() {
+    polled_echoes(MILLION);
+}
+
 fn app() -> App {
-    App::new().websocket("/echo", async |socket: WebSocket, message: Message| socket.send(message))
+    App::new()
+        .websocket("/echo", async |socket: WebSocket, message: Message| socket.send(message))
+        .namespace("/", |root| root.on("echo", async |socket: Socket, args: Args| socket.emit("back", args)))
 }
 
 fn bound() -> TcpStream {
@@ -161,4 +178,50 @@ fn upgrade(stream: &mut (impl Read + Write)) {
         answer.extend(byte);
     }
     assert!(answer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// So many events there and back by long-polling, without a socket or a server between the client and the router.
+fn polled_echoes(count: u32) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let router = Router::new().fallback_service(app().into_service().expect("its threads start"));
+        let path = "/socket.io/?EIO=4&transport=polling";
+        let open = answer_of(&router, Request::get(path), String::new()).await;
+        let sid = open.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a session");
+        let path = format!("{path}&sid={sid}");
+        answer_of(&router, Request::post(&path), "40".to_owned()).await;
+        assert!(answer_of(&router, Request::get(&path), String::new()).await.starts_with("40{\"sid\""));
+        for first in (0..count).step_by(IN_FLIGHT as usize) {
+            let numbers = first..count.min(first + IN_FLIGHT);
+            let of_all = |name: &str| {
+                let packets = numbers.clone().map(|number| format!("42[\"{name}\",{number},\"two\"]"));
+                packets.collect::<Vec<_>>().join(SEPARATOR)
+            };
+            let said = answer_of(&router, Request::post(&path), of_all("echo")).await;
+            assert_eq!(said, "ok");
+            let expected = of_all("back");
+            let mut heard: Vec<String> = Vec::new();
+            while heard.len() < numbers.len() {
+                let answer = answer_of(&router, Request::get(&path), String::new()).await;
+                let (pings, packets): (Vec<_>, Vec<_>) =
+                    answer.split(SEPARATOR).partition(|packet| *packet == "2");
+                heard.extend(packets.into_iter().map(str::to_owned));
+                if !pings.is_empty() {
+                    answer_of(&router, Request::post(&path), "3".to_owned()).await;
+                }
+            }
+            assert!(heard.join(SEPARATOR) == expected, "of the events from {first} on came back {heard:?}");
+        }
+    });
+}
+
+const SEPARATOR: &str = "\u{1e}";
+
+/// What a router answers, as axum's example `testing` asks it.
+async fn answer_of(router: &Router, request: axum::http::request::Builder, body: String) -> String {
+    let request = request.header("Host", "localhost").body(Body::from(body)).expect("a request");
+    let answer = router.clone().call(request).await.expect("it cannot fail");
+    assert_eq!(answer.status(), StatusCode::OK);
+    let body = to_bytes(answer.into_body(), 1 << 20).await.expect("its body");
+    String::from_utf8(body.to_vec()).expect("text")
 }
