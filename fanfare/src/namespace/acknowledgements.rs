@@ -1,6 +1,6 @@
 //! Acknowledgements that clients owe.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use fanfare_hub::SocketId;
 use tokio::sync::{mpsc, oneshot};
@@ -30,7 +30,8 @@ const SWEPT_FROM: usize = 64;
 /// The acknowledgements that the clients of one shard owe.
 #[derive(Debug, Default)]
 pub(crate) struct Acknowledgements {
-    waiters: HashMap<(SocketId, u64), Waiter>,
+    /// In order, so that a departure looks at what it owed alone.
+    waiters: BTreeMap<(SocketId, u64), Waiter>,
     sweep_at: usize,
 }
 
@@ -71,11 +72,7 @@ impl Acknowledgements {
 
     /// A client has gone, and what it owed will not come.
     pub(crate) fn gone(&mut self, socket: SocketId) {
-        if self.waiters.is_empty() {
-            return;
-        }
-        let owed: Vec<_> = self.waiters.extract_if(|(owing, _), _| *owing == socket).collect();
-        for (_, waiter) in owed {
+        for (_, waiter) in self.waiters.extract_if((socket, 0)..=(socket, u64::MAX), |_, _| true) {
             if let Waiter::Many(sender) = waiter {
                 let _ = sender.send(AckEvent::Gone);
             }
@@ -109,6 +106,19 @@ mod tests {
         owed.gone(socket(b'C'));
         assert!(matches!(answers.try_recv(), Ok(AckEvent::Answer(_))));
         assert!(matches!(answers.try_recv(), Ok(AckEvent::Gone)));
+    }
+
+    #[test]
+    fn whoever_goes_takes_nobody_elses_with_it() {
+        let mut owed = Acknowledgements::default();
+        let (many, mut answers) = mpsc::unbounded_channel();
+        for (letter, id) in [(b'A', u64::MAX), (b'B', 0), (b'B', u64::MAX), (b'C', 0)] {
+            owed.expect_of_many(socket(letter), id, many.clone());
+        }
+        owed.gone(socket(b'B'));
+        let gone = std::iter::from_fn(|| answers.try_recv().ok());
+        assert_eq!(gone.filter(|event| matches!(event, AckEvent::Gone)).count(), 2);
+        assert_eq!(owed.waiters.len(), 2);
     }
 
     #[test]
