@@ -25,7 +25,7 @@ pub(crate) async fn open(address: std::net::SocketAddr, polls: bool) -> Outcome<
 }
 
 /// The same, in the chat.
-async fn chatting(address: std::net::SocketAddr, polls: bool) -> Outcome<Link> {
+pub(crate) async fn chatting(address: std::net::SocketAddr, polls: bool) -> Outcome<Link> {
     let mut link = open(address, polls).await?;
     link.send("40/chat,").await?;
     link.expect_connected("/chat,").await?;

@@ -9,6 +9,7 @@ use fanfare_conformance::socketio::{Cut, PATH, Polling};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
+use crate::packets::chatting;
 use crate::trial::{Trial, all};
 
 /// What the server takes.
@@ -130,20 +131,33 @@ pub(crate) async fn stalled(flags: &Flags) -> Outcome<String> {
     let stalling = tokio::spawn(all(count, move |_| {
         let piece = Arc::clone(&piece);
         async move {
-            let polling = Polling::open(address, PATH, Cut::Whole).await?;
+            let mut polling = Polling::open(address, PATH, Cut::Whole).await?;
             let head = format!(
                 "POST {} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 16000000\r\n\r\n",
                 polling.target("polling")
             );
-            post(address, &head, &piece, 15_900_000).await
+            let posted = post(address, &head, &piece, 15_900_000).await?;
+            if posted.status == Some(503) {
+                // It may say less, and here it does.
+                polling.reconnect();
+                polling.send(&["1".into()]).await?;
+            }
+            Ok(posted)
         }
     }));
+    let mut honest = chatting(address, true).await?;
     let mut served = 0;
     while !stalling.is_finished() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         trial.server.serves().await.map_err(|why| format!("meanwhile: {why}"))?;
+        // Who posts something of an ordinary size is not refused.
+        let text = "x".repeat(2_000);
+        let said = format!(r#"42/chat,{served}["chat",{{"room":"posts","text":"{text}"}}]"#);
+        honest.send(said).await.map_err(|why| format!("an honest post meanwhile: {why}"))?;
+        honest.expect_start(&format!("43/chat,{served}[")).await?;
         served += 1;
     }
+    honest.send("1").await?;
     let posted = stalling.await.map_err(|error| error.to_string())??;
     let with = |status| posted.iter().filter(|posted| posted.status == status).count();
     let (stood_still, full) = (with(Some(408)), with(Some(503)));
@@ -155,7 +169,7 @@ pub(crate) async fn stalled(flags: &Flags) -> Outcome<String> {
     trial.all_closed(Duration::from_secs(30)).await?;
     trial
         .end(&format!(
-            "{count}: {stood_still} answered with 408 after standing still, {full} with 503 while too much was under way, the last after {last:.1?}; {served} fresh round trips meanwhile"
+            "{count}: {stood_still} answered with 408 after standing still, {full} with 503 while too much was under way, the last after {last:.1?}; {served} fresh round trips and honest posts meanwhile"
         ))
         .await
 }
