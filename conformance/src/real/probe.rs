@@ -1,7 +1,7 @@
 //! An ordinary client that measures what others do to it: an echo of 20 bytes, one in flight, on a thread of its own.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{fmt, net::SocketAddr};
@@ -19,6 +19,7 @@ const ECHO_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Probe {
     stop: Arc<AtomicBool>,
+    failed: Arc<OnceLock<String>>,
     thread: JoinHandle<Outcome<Vec<Duration>>>,
 }
 
@@ -34,11 +35,28 @@ impl Probe {
     pub fn start(address: SocketAddr) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let failed = Arc::new(OnceLock::new());
+        let fails = Arc::clone(&failed);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.saying("a runtime")?.block_on(measure(address, &stopped))
+            let measured = runtime.saying("a runtime")?.block_on(measure(address, &stopped));
+            if let Err(why) = &measured {
+                let _ = fails.set(why.clone());
+            }
+            measured
         });
-        Self { stop, thread }
+        Self { stop, failed, thread }
+    }
+
+    /// It goes on as it should.
+    ///
+    /// # Errors
+    /// Where a message did not come back, or the connection ended.
+    pub fn lives(&self) -> Outcome<()> {
+        match self.failed.get() {
+            Some(why) => Err(format!("an ordinary client beside it: {why}")),
+            None => Ok(()),
+        }
     }
 
     /// Ends it. Every message must have come back.

@@ -56,7 +56,9 @@ impl Trial {
 
     /// The descriptors of all connections but the ordinary client's are closed.
     pub(crate) async fn all_closed(&self, limit: Duration) -> Outcome<()> {
-        self.server.until_descriptors_are(1, limit).await
+        let closed = self.server.until_descriptors_are(1, limit).await;
+        self.probe.lives()?;
+        closed
     }
 }
 
