@@ -217,6 +217,11 @@ impl Engine {
         whole(&text, attachments).unwrap_or_else(|malformed| Came::Undecodable(malformed.to_string()))
     }
 
+    /// Lets go of a packet whose attachments have not all come: its session has ended.
+    pub fn abandon(&mut self) {
+        self.assembly = None;
+    }
+
     /// Bytes held for a packet that is not whole.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
