@@ -2,11 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::http::HEAD_BYTES_MAX;
-
 /// Bytes of a body that are everybody's own: whoever fills what all share costs nobody a message of an ordinary size. The places
 /// of HTTP connections limit how many bodies there are, each of which may have a head of as much.
-const OWN_BYTES: usize = HEAD_BYTES_MAX;
+const OWN_BYTES: usize = 16 << 10;
 
 /// Bytes of bodies that are being posted, of the whole server, past each one's own.
 #[derive(Debug)]
