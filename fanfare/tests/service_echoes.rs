@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -26,6 +26,9 @@ const MILLION: u32 = 1_000_000;
 
 /// Messages under way.
 const IN_FLIGHT: u32 = 100;
+
+/// Stands between packets in a body.
+const SEPARATOR: &str = "\u{1e}";
 
 const PAYLOAD_BYTES: usize = 20;
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -201,7 +204,9 @@ fn polled_echoes(count: u32) {
             assert_eq!(said, "ok");
             let expected = of_all("back");
             let mut heard: Vec<String> = Vec::new();
+            let deadline = Instant::now() + Duration::from_secs(20);
             while heard.len() < numbers.len() {
+                assert!(Instant::now() < deadline, "of the events from {first} on came {}", heard.len());
                 let answer = answer_of(&router, Request::get(&path), String::new()).await;
                 let (pings, packets): (Vec<_>, Vec<_>) =
                     answer.split(SEPARATOR).partition(|packet| *packet == "2");
@@ -214,8 +219,6 @@ fn polled_echoes(count: u32) {
         }
     });
 }
-
-const SEPARATOR: &str = "\u{1e}";
 
 /// What a router answers, as axum's example `testing` asks it.
 async fn answer_of(router: &Router, request: axum::http::request::Builder, body: String) -> String {

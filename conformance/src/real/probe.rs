@@ -55,6 +55,7 @@ impl Probe {
     pub fn lives(&self) -> Outcome<()> {
         match self.failed.get() {
             Some(why) => Err(format!("an ordinary client beside it: {why}")),
+            None if self.thread.is_finished() => Err("an ordinary client beside it has ended".to_owned()),
             None => Ok(()),
         }
     }

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes of a body that are everybody's own: whoever fills what all share costs nobody a message of an ordinary size. The places
-/// of HTTP connections limit how many bodies there are, each of which may have a head of as much.
+/// Bytes of a body that are its own. Whoever fills what the rest of all bodies share costs nobody a message of an ordinary size.
 const OWN_BYTES: usize = 16 << 10;
 
-/// Bytes of bodies that are being posted, of the whole server, past each one's own.
+/// Bytes of bodies that are being posted, of the whole server: what is each one's own, and what is past that. Each has the same limit.
 #[derive(Debug)]
 pub(crate) struct Posting {
-    bytes: AtomicUsize,
+    own: AtomicUsize,
+    shared: AtomicUsize,
     limit_bytes: usize,
 }
 
@@ -17,35 +17,42 @@ pub(crate) struct Posting {
 pub(crate) struct Posted<'a> {
     posting: &'a Posting,
     own_bytes: usize,
-    bytes: usize,
+    shared_bytes: usize,
 }
 
 impl Posting {
     pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self { bytes: AtomicUsize::new(0), limit_bytes }
+        Self { own: AtomicUsize::new(0), shared: AtomicUsize::new(0), limit_bytes }
     }
 
     /// A body of which nothing has come yet.
     pub(crate) fn begin(&self) -> Posted<'_> {
-        Posted { posting: self, own_bytes: OWN_BYTES, bytes: 0 }
+        Posted { posting: self, own_bytes: 0, shared_bytes: 0 }
+    }
+
+    fn take(&self, counter: &AtomicUsize, bytes: usize) -> bool {
+        counter.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.limit_bytes
     }
 }
 
 impl Posted<'_> {
     /// Takes so much more; `false` where that is more than there is.
     pub(crate) fn take(&mut self, bytes: usize) -> bool {
-        let own_bytes = bytes.min(self.own_bytes);
-        let bytes = bytes - own_bytes;
-        self.own_bytes -= own_bytes;
-        self.bytes += bytes;
-        bytes == 0
-            || self.posting.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.posting.limit_bytes
+        let own_bytes = bytes.min(OWN_BYTES - self.own_bytes);
+        let shared_bytes = bytes - own_bytes;
+        self.own_bytes += own_bytes;
+        self.shared_bytes += shared_bytes;
+        let has_own = self.posting.take(&self.posting.own, own_bytes);
+        // A body that takes nothing of what is shared does not mind that it is full.
+        let has_shared = self.posting.take(&self.posting.shared, shared_bytes) || shared_bytes == 0;
+        has_own && has_shared
     }
 }
 
 impl Drop for Posted<'_> {
     fn drop(&mut self) {
-        self.posting.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.posting.own.fetch_sub(self.own_bytes, Ordering::Relaxed);
+        self.posting.shared.fetch_sub(self.shared_bytes, Ordering::Relaxed);
     }
 }
 
@@ -55,16 +62,29 @@ mod tests {
 
     #[test]
     fn whoever_fills_what_all_share_leaves_everybody_their_own() {
-        let posting = Posting::new(1_000);
+        let posting = Posting::new(3 * OWN_BYTES);
         let (mut large, mut small) = (posting.begin(), posting.begin());
-        assert!(large.take(OWN_BYTES + 600));
-        assert!(large.take(400));
+        assert!(large.take(OWN_BYTES + 1_000));
+        assert!(large.take(3 * OWN_BYTES - 1_000));
         assert!(small.take(OWN_BYTES - 1));
         assert!(small.take(1));
         assert!(!small.take(1));
-        drop(large);
-        assert!(small.take(999 - 1));
-        drop(small);
-        assert_eq!(posting.bytes.load(Ordering::Relaxed), 0);
+        drop((large, small));
+        let mut small = posting.begin();
+        assert!(small.take(4 * OWN_BYTES));
+        assert!(!small.take(1));
+    }
+
+    #[test]
+    fn what_is_everybodys_own_has_a_limit_too() {
+        let posting = Posting::new(3 * OWN_BYTES);
+        let mut bodies: Vec<_> = (0..4).map(|_| posting.begin()).collect();
+        assert_eq!(
+            bodies.iter_mut().map(|body| body.take(OWN_BYTES)).collect::<Vec<_>>(),
+            [true, true, true, false]
+        );
+        bodies.clear();
+        assert_eq!(posting.own.load(Ordering::Relaxed), 0);
+        assert_eq!(posting.shared.load(Ordering::Relaxed), 0);
     }
 }

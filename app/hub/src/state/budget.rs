@@ -287,16 +287,19 @@ impl Core {
         true
     }
 
-    /// Closes the largest holders until at most `target_bytes` are held, apart from what those hold who have been closed: it comes
-    /// back by itself, and nobody else need go for it.
+    /// Closes the largest holders until at most `target_bytes` are held, apart from what was received of those who have been closed: it
+    /// comes back by itself, and nobody else need go for it.
     fn shed(&mut self, target_bytes: usize) {
         self.log.end_turn();
         if self.total_bytes() <= target_bytes {
             return;
         }
-        let departed = self.slots.iter().filter_map(|place| place.connection.as_ref());
-        let departed = departed.filter(|connection| connection.gone.is_some());
+        let connections = self.slots.iter().filter_map(|place| place.connection.as_ref());
+        let departed = connections.filter(|connection| connection.gone.is_some());
         let mut leaving_bytes: usize = departed.map(|connection| connection.held_bytes).sum();
+        if self.total_bytes() <= target_bytes + leaving_bytes {
+            return;
+        }
         let weigh = |slot: &super::connection::Slot| {
             let connection = slot.connection.as_ref().filter(|connection| connection.gone.is_none())?;
             Some(connection.held_bytes + connection.outbox.weight_bytes()).filter(|weight| *weight > 0)
@@ -305,18 +308,25 @@ impl Core {
         let mut holders: Vec<_> = slots.filter_map(|(slot, place)| Some((weigh(place)?, slot))).collect();
         holders.sort_unstable_by(|a, b| b.cmp(a));
         for (_, slot) in holders {
+            // One that tried to take over a session goes with it.
+            if self.at(slot).is_some_and(|connection| connection.gone.is_none()) {
+                self.send_away_for_memory(slot);
+            }
+            leaving_bytes += self.at(slot).map_or(0, |connection| connection.held_bytes);
             if self.total_bytes() <= target_bytes + leaving_bytes {
                 return;
             }
-            self.counters.shed += 1;
-            if self.at(slot).is_some_and(|connection| connection.blocked) {
-                // Finishing what it has begun to take would keep the memory that has to come back.
-                self.expire(slot, Gone::ClosedByServer(CloseCode::TRY_AGAIN_LATER));
-            } else {
-                self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Out of memory");
-            }
-            self.log.end_turn();
-            leaving_bytes += self.at(slot).map_or(0, |connection| connection.held_bytes);
         }
+    }
+
+    fn send_away_for_memory(&mut self, slot: u32) {
+        self.counters.shed += 1;
+        if self.at(slot).is_some_and(|connection| connection.blocked) {
+            // Finishing what it has begun to take would keep the memory that has to come back.
+            self.expire(slot, Gone::ClosedByServer(CloseCode::TRY_AGAIN_LATER));
+        } else {
+            self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Out of memory");
+        }
+        self.log.end_turn();
     }
 }

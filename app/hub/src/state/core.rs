@@ -415,10 +415,6 @@ impl Core {
             connection.gone = Some(gone);
             connection.session.progressed(now_ms);
             if connection.role.is_some() {
-                if let Some(carrier) = connection.carrier_mut() {
-                    carrier.engine.abandon();
-                }
-                self.account(slot);
                 self.depart_members(slot, gone);
             }
             self.departed.push_back(slot);

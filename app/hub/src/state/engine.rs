@@ -240,6 +240,7 @@ impl Core {
             None => {}
             Some(Role::Carrier(carrier)) => {
                 carrier.post = None;
+                carrier.engine.abandon();
                 let members = std::mem::take(&mut carrier.members);
                 // A client that is about to upgrade polls no more: it gets the rest over its WebSocket.
                 let prober = if connection.outbox.is_empty() { carrier.prober.take() } else { None };

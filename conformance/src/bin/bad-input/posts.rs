@@ -157,6 +157,7 @@ pub(crate) async fn stalled(flags: &Flags) -> Outcome<String> {
         honest.expect_start(&format!("43/chat,{served}[")).await?;
         served += 1;
     }
+    ensure(served > 0, || "nothing honest was said meanwhile".to_owned())?;
     honest.send("1").await?;
     let posted = stalling.await.map_err(|error| error.to_string())??;
     let with = |status| posted.iter().filter(|posted| posted.status == status).count();

@@ -2,13 +2,14 @@
 //! other.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fanfare_conformance::real::{Client, Outcome, Saying, Seen, client_frame, ensure};
 use fanfare_conformance::socketio::{Cut, Http, PATH, Packet, packets, request};
 use fanfare_websocket::Opcode;
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 /// No poll waits longer: the server asks after the client before.
@@ -46,10 +47,17 @@ pub(crate) enum Voice {
     Polling(Poller),
 }
 
-/// A session that polls, by a task of its own.
-pub(crate) struct Poller {
+/// Where a session that polls is spoken to.
+struct Session {
     address: SocketAddr,
     target: String,
+    /// A second POST beside one under way ends the session, and pongs are posted too.
+    posting: Mutex<()>,
+}
+
+/// A session that polls, by a task of its own.
+pub(crate) struct Poller {
+    session: Arc<Session>,
     inbox: mpsc::UnboundedReceiver<Outcome<String>>,
     polling: JoinHandle<()>,
 }
@@ -61,34 +69,37 @@ impl Drop for Poller {
     }
 }
 
-async fn post(address: SocketAddr, target: &str, body: &str) -> Outcome<()> {
-    let mut http = Http::connect(address, Cut::Whole).await?;
-    let answer =
-        http.ask(&request(address, "POST", target, "Connection: close\r\n", body.as_bytes())).await?;
-    let status = answer.map(|answer| answer.status);
-    ensure(status == Some(200), || format!("a POST was answered {status:?}"))
-}
+impl Session {
+    async fn post(&self, body: &str) -> Outcome<()> {
+        let _posting = self.posting.lock().await;
+        let mut http = Http::connect(self.address, Cut::Whole).await?;
+        let headers = "Connection: close\r\n";
+        let answer = http.ask(&request(self.address, "POST", &self.target, headers, body.as_bytes())).await?;
+        let status = answer.map(|answer| answer.status);
+        ensure(status == Some(200), || format!("a POST was answered {status:?}"))
+    }
 
-/// One poll; gives its packets but for pings, which are answered, and noops.
-async fn poll(http: &mut Http, address: SocketAddr, target: &str) -> Outcome<Vec<String>> {
-    if http.is_spent() {
-        *http = Http::connect(address, Cut::Whole).await?;
-    }
-    http.send(&request(address, "GET", target, "", b"")).await;
-    let answer = http.answer_within(POLL_LIMIT).await?.ok_or("a poll was cut off")?;
-    let text = answer.text()?;
-    ensure(answer.status == 200, || format!("a poll was answered {} {text}", answer.status))?;
-    let mut heard = Vec::new();
-    for packet in packets(&text)? {
-        match packet {
-            Packet::Text(text) if text == "2" => post(address, target, "3").await?,
-            Packet::Text(text) if text == "6" => {}
-            Packet::Text(text) if text == "1" => return Err("the session was ended".to_owned()),
-            Packet::Text(text) => heard.push(text),
-            Packet::Binary(_) => return Err("bytes came".to_owned()),
+    /// One poll; gives its packets but for pings, which are answered, and noops.
+    async fn poll(&self, http: &mut Http) -> Outcome<Vec<String>> {
+        if http.is_spent() {
+            *http = Http::connect(self.address, Cut::Whole).await?;
         }
+        http.send(&request(self.address, "GET", &self.target, "", b"")).await;
+        let answer = http.answer_within(POLL_LIMIT).await?.ok_or("a poll was cut off")?;
+        let text = answer.text()?;
+        ensure(answer.status == 200, || format!("a poll was answered {} {text}", answer.status))?;
+        let mut heard = Vec::new();
+        for packet in packets(&text)? {
+            match packet {
+                Packet::Text(text) if text == "2" => self.post("3").await?,
+                Packet::Text(text) if text == "6" => {}
+                Packet::Text(text) if text == "1" => return Err("the session was ended".to_owned()),
+                Packet::Text(text) => heard.push(text),
+                Packet::Binary(_) => return Err("bytes came".to_owned()),
+            }
+        }
+        Ok(heard)
     }
-    Ok(heard)
 }
 
 impl Voice {
@@ -121,17 +132,18 @@ impl Voice {
                 let sid = answer.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
                 let sid = sid.ok_or_else(|| format!("a handshake was answered {answer}"))?;
                 let target = format!("{PATH}?EIO=4&transport=polling&sid={sid}");
-                post(address, &target, "40/chat,").await?;
-                let mut early = poll(&mut http, address, &target).await?;
+                let session = Session { address, target, posting: Mutex::new(()) };
+                session.post("40/chat,").await?;
+                let mut early = session.poll(&mut http).await?;
                 ensure(early.first().is_some_and(|text| text.starts_with("40/chat,{")), || {
                     format!("{early:?} came and no word of the namespace")
                 })?;
-                post(address, &target, &join).await?;
+                session.post(&join).await?;
                 if dialect == Dialect::Upgrading {
-                    let client = upgrade(&mut http, address, &target, &mut early).await?;
+                    let client = upgrade(&mut http, &session, &mut early).await?;
                     return Ok(Self::WebSocket { client: Box::new(client), early });
                 }
-                Ok(Self::Polling(Poller::start(http, address, target, early)))
+                Ok(Self::Polling(Poller::start(http, session, early)))
             }
         }
     }
@@ -169,14 +181,14 @@ impl Voice {
                 client.send_text(&text).await
             }
             Self::WebSocket { client, .. } => client.send_text(&event()).await,
-            Self::Polling(poller) => post(poller.address, &poller.target, &event()).await,
+            Self::Polling(poller) => poller.session.post(&event()).await,
         }
     }
 
     /// Goes. A poll that is answered while its client goes leaves a session that only the heartbeat ends; that is not waited for.
     pub(crate) async fn leave(self) {
         if let Self::Polling(poller) = &self {
-            drop(post(poller.address, &poller.target, "1").await);
+            drop(poller.session.post("1").await);
         }
     }
 
@@ -188,7 +200,7 @@ impl Voice {
             // Its poll is given up, or it says so; the third waits for its end.
             Self::Polling(poller) => {
                 if how > 0 {
-                    drop(post(poller.address, &poller.target, "1").await);
+                    drop(poller.session.post("1").await);
                 }
                 return;
             }
@@ -206,15 +218,16 @@ impl Voice {
 }
 
 impl Poller {
-    fn start(mut http: Http, address: SocketAddr, target: String, early: Vec<String>) -> Self {
+    fn start(mut http: Http, session: Session, early: Vec<String>) -> Self {
         let (heard, inbox) = mpsc::unbounded_channel();
         for text in early {
             let _ = heard.send(Ok(text));
         }
-        let polled = target.clone();
+        let session = Arc::new(session);
+        let polled = Arc::clone(&session);
         let polling = tokio::spawn(async move {
             loop {
-                let (texts, over) = match poll(&mut http, address, &polled).await {
+                let (texts, over) = match polled.poll(&mut http).await {
                     Ok(texts) => (texts.into_iter().map(Ok).collect(), false),
                     Err(why) => (vec![Err(why)], true),
                 };
@@ -227,22 +240,18 @@ impl Poller {
                 }
             }
         });
-        Self { address, target, inbox, polling }
+        Self { session, inbox, polling }
     }
 }
 
 /// Takes a session over by WebSocket while messages come for it.
-async fn upgrade(
-    http: &mut Http,
-    address: SocketAddr,
-    target: &str,
-    early: &mut Vec<String>,
-) -> Outcome<Client> {
-    let mut client = Client::connect(address, &target.replace("polling", "websocket")).await?;
+async fn upgrade(http: &mut Http, session: &Session, early: &mut Vec<String>) -> Outcome<Client> {
+    let target = session.target.replace("polling", "websocket");
+    let mut client = Client::connect(session.address, &target).await?;
     client.send_text("2probe").await?;
     client.until_text("3probe", POLL_LIMIT).await?;
     // The poll under way comes back at once, with what there is or with nothing.
-    early.extend(poll(http, address, target).await?);
+    early.extend(session.poll(http).await?);
     client.send_text("5").await?;
     Ok(client)
 }
