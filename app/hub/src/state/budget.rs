@@ -122,8 +122,9 @@ impl Core {
     #[inline]
     pub(crate) fn pause_due(&self, slot: u32, told: Told) -> Option<Pause> {
         let connection = self.at(slot)?;
-        let is_plain = connection.role.is_none() && !connection.held;
-        if is_plain && !told.other_shards && !told.several && connection.held_bytes <= SMALL_HOLDER_BYTES {
+        let is_free =
+            !connection.held && connection.carrier().is_none_or(|carrier| carrier.parked_bytes == 0);
+        if is_free && !told.other_shards && !told.several && connection.held_bytes <= SMALL_HOLDER_BYTES {
             return None;
         }
         self.pause_due_to(slot, told)

@@ -141,7 +141,11 @@ impl Connection {
     /// Whether it holds no byte of what it received.
     #[inline]
     pub(crate) fn holds_nothing(&self) -> bool {
-        self.session.holds_nothing() && self.leftover.is_none() && self.batch.is_none() && self.role.is_none()
+        let has_none = |role: &Role| role.carrier().is_none_or(Carrier::holds_nothing);
+        self.session.holds_nothing()
+            && self.leftover.is_none()
+            && self.batch.is_none()
+            && self.role.as_deref().is_none_or(has_none)
     }
 
     /// Whether it has no WebSocket: it is answered when it asks.
