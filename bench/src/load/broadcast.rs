@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use fanfare_load::{Connection, Kind, READ_BUFFER_BYTES, Target, Wire, payload};
 use mio::{Events, Poll};
 
-use super::connection::{Connection, READ_BUFFER_BYTES, Target};
-use super::wire::{Kind, Wire, payload};
 use super::{STALL, Window};
 use crate::arguments::Arguments;
 
@@ -22,7 +21,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     let bytes = arguments.number("bytes", 64)?;
     let in_flight: u64 = arguments.number("in-flight", 1)?;
     let room = arguments.text("room", "");
-    let target = Target::of(arguments, if room.is_empty() { "/binary" } else { "/chat" }, bytes)?;
+    let target = super::target(arguments, if room.is_empty() { "/binary" } else { "/chat" }, bytes)?;
     let receivers: usize = arguments.number("receivers", 1_000)?;
     let mut poll = Poll::new().map_err(|error| error.to_string())?;
     let connections =
