@@ -52,9 +52,13 @@ impl Wire {
         });
         match payload.len() {
             short @ 0..126 => out.push(0x80 | short as u8),
-            long => {
+            long @ 126..=0xFFFF => {
                 out.push(0x80 | 126);
                 out.extend_from_slice(&(long as u16).to_be_bytes());
+            }
+            longer => {
+                out.push(0x80 | 127);
+                out.extend_from_slice(&(longer as u64).to_be_bytes());
             }
         }
         out.extend_from_slice(&MASK);
@@ -197,6 +201,21 @@ mod tests {
             let mut counter = Counter::new(Wire::WebSocket);
             let counted: u64 = bytes.chunks(piece).map(|piece| counter.count(piece)).sum();
             assert_eq!(counted, slow, "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_clients_frame_tells_its_length_whatever_that_is() {
+        for (length, head) in [
+            (125, &[0x82, 0x80 | 125][..]),
+            (126, &[0x82, 0x80 | 126, 0, 126]),
+            (65_535, &[0x82, 0x80 | 126, 0xFF, 0xFF]),
+            (65_536, &[0x82, 0x80 | 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let mut frame = Vec::new();
+            Wire::WebSocket.write(&mut frame, Kind::Binary, &vec![0; length]);
+            assert!(frame.starts_with(head), "{length}: {:x?}", &frame[..12]);
+            assert_eq!(frame.len(), head.len() + MASK.len() + length);
         }
     }
 
