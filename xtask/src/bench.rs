@@ -3,6 +3,7 @@
 //! Servers are pinned to core 0, the load to core 1. Results go to `bench/results.json` and, as tables, between the markers
 //! of `bench/README.md`.
 
+mod budget;
 mod costs;
 mod machine;
 mod peers;
@@ -11,7 +12,7 @@ mod scenarios;
 mod table;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -40,6 +41,9 @@ const FULL: Plan = Plan { name: "full", rounds: 5, seconds: "2" };
 
 /// Runs the comparison, or some of its sections, and writes its tables; true unless a server failed in it.
 pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool, String> {
+    if arguments == ["budget"] {
+        return write_budget(workspace);
+    }
     let (plan, named) = match arguments {
         ["quick", named @ ..] => (QUICK, named),
         ["full", named @ ..] | named => (FULL, named),
@@ -67,6 +71,27 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
     Ok(true)
 }
 
+/// Makes what the hot paths take now their budget; true where it could be counted.
+fn write_budget(workspace: &Workspace) -> Result<bool, String> {
+    let bench = for_counting(workspace, workspace.target.join("xtask").join("bench.log"))?;
+    budget::write(workspace, &bench)?;
+    Ok(true)
+}
+
+/// Holds the hot paths to their budget; how many keep it and how many do not.
+pub(crate) fn judge_budget(workspace: &Workspace, log: &Path) -> Result<(u32, u32), String> {
+    budget::judge(workspace, &for_counting(workspace, log.to_owned())?)
+}
+
+/// Our server and the load, without those of others.
+fn for_counting(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String> {
+    for tool in [&tools::TASKSET, &tools::VALGRIND] {
+        tools::need(tool, &log)?;
+    }
+    build_step(workspace, &log, OURS)?;
+    Ok(Bench { workspace, log })
+}
+
 /// The sections of these names; all of them where none is named.
 fn chosen(named: &[&str]) -> Result<Vec<&'static Section>, String> {
     let names: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
@@ -90,19 +115,23 @@ fn write(workspace: &Workspace, section: &Section, results: Value) -> Result<(),
 
 /// Builds the servers and the load as they are used: release, with nothing measured in the way.
 fn build(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let steps: [&[&str]; 2] = [
-        &["build", "--release", "-p", "fanfare-server", "-p", "fanfare-bench"],
-        &["build", "--release", "--locked", "--manifest-path", "bench/peers/Cargo.toml"],
-    ];
-    for step in steps {
-        println!("cargo {} …", step.join(" "));
-        let mut command = Command::new(&cargo);
-        command.args(step).current_dir(&workspace.root).env("CARGO_TARGET_DIR", &workspace.target);
-        if !process::run(&mut command, &log, BUILD_LIMIT)?.success {
-            return Err(format!("cargo {} failed; see {}", step.join(" "), log.display()));
-        }
-    }
+    build_step(workspace, &log, OURS)?;
+    build_step(workspace, &log, THEIRS)?;
     tools::node_modules(workspace, "bench/peers/node", &log)?;
     Ok(Bench { workspace, log })
+}
+
+const OURS: &[&str] = &["build", "--release", "-p", "fanfare-server", "-p", "fanfare-bench"];
+const THEIRS: &[&str] = &["build", "--release", "--locked", "--manifest-path", "bench/peers/Cargo.toml"];
+
+fn build_step(workspace: &Workspace, log: &Path, step: &[&str]) -> Result<(), String> {
+    println!("cargo {} …", step.join(" "));
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command = Command::new(&cargo);
+    command.args(step).current_dir(&workspace.root).env("CARGO_TARGET_DIR", &workspace.target);
+    if process::run(&mut command, log, BUILD_LIMIT)?.success {
+        Ok(())
+    } else {
+        Err(format!("cargo {} failed; see {}", step.join(" "), log.display()))
+    }
 }

@@ -28,6 +28,7 @@ The project's own commands.
   cargo xtask trial reference  Socket.IO's tests against the reference server: that they are right, and notice faults
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
   cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 15 minutes, quick: 8
+  cargo xtask bench budget     counts the instructions of the hot paths and makes that their budget
   cargo xtask faults           plants eleven faults and sees that the simulation notices each
 ";
 

@@ -4,6 +4,7 @@ mod broadcast;
 mod connect;
 mod echo;
 mod idle;
+mod steps;
 mod tls;
 
 use std::net::Ipv4Addr;
@@ -27,8 +28,11 @@ pub(crate) fn run(kind: &str, arguments: &Arguments) -> Result<(), String> {
         "broadcast" => broadcast::run(arguments)?,
         "idle" => idle::run(arguments)?,
         "connect" => connect::run(arguments)?,
+        "membership" | "polling" | "compressed" => steps::run(kind, arguments)?,
         other => {
-            return Err(format!("there is no load `{other}`; there are: echo, broadcast, idle, connect"));
+            return Err(format!(
+                "there is no load `{other}`; there are: echo, broadcast, idle, connect, membership, polling, compressed"
+            ));
         }
     };
     println!("{line}");

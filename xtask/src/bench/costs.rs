@@ -12,16 +12,17 @@ use super::peers::{Mode, library, ours};
 use super::run::{Bench, load_against};
 use crate::process::{Server, children, free_port};
 
-struct Cost {
+/// Something that is counted.
+pub(crate) struct Cost {
     /// The section whose table it is in.
-    section: &'static str,
+    pub(crate) section: &'static str,
     /// What the app on the library does, which speaks Socket.IO; `None` where it is the binary.
-    library: Option<Mode>,
-    key: &'static str,
-    about: &'static str,
-    load: &'static [&'static str],
+    pub(crate) library: Option<Mode>,
+    pub(crate) key: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) load: &'static [&'static str],
     /// Messages of the two runs.
-    messages: [u64; 2],
+    pub(crate) messages: [u64; 2],
 }
 
 const COSTS: &[Cost] = &[
@@ -116,9 +117,9 @@ pub(crate) fn of_ours(bench: &Bench<'_>, section: &str) -> Result<Value, String>
     let mut costs = Vec::new();
     for cost in COSTS.iter().filter(|cost| cost.section == section) {
         println!("{}: instructions (callgrind) and system calls (strace) …", cost.key);
+        let instructions = instructions_each(bench, cost)?;
         let [short, long] = cost.messages;
         let messages = (long - short) as f64;
-        let instructions = (instructions(bench, cost, long)? - instructions(bench, cost, short)?) / messages;
         let (few, many) = (calls(bench, cost, short)?, calls(bench, cost, long)?);
         let each: serde_json::Map<String, Value> = many
             .iter()
@@ -145,6 +146,12 @@ impl Cost {
     fn wire(&self) -> &'static [&'static str] {
         if self.library.is_some() { &["--wire", "socketio"] } else { &["--wire", "websocket"] }
     }
+}
+
+/// Instructions that each message takes.
+pub(crate) fn instructions_each(bench: &Bench<'_>, cost: &Cost) -> Result<f64, String> {
+    let [short, long] = cost.messages;
+    Ok((instructions(bench, cost, long)? - instructions(bench, cost, short)?) / (long - short) as f64)
 }
 
 /// Instructions of one whole run in user space.
