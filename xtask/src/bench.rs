@@ -3,12 +3,14 @@
 //! Servers are pinned to core 0, the load to core 1. Results go to `bench/results.json` and, as tables, between the markers
 //! of `bench/README.md`.
 
+mod breakdown;
 mod budget;
 mod costs;
 mod machine;
 mod peers;
 mod run;
 mod scenarios;
+mod stages;
 mod table;
 
 use std::fs;
@@ -41,8 +43,11 @@ const FULL: Plan = Plan { name: "full", rounds: 5, seconds: "2" };
 
 /// Runs the comparison, or some of its sections, and writes its tables; true unless a server failed in it.
 pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool, String> {
-    if arguments == ["budget"] {
-        return write_budget(workspace);
+    match arguments {
+        ["budget"] => return write_budget(workspace),
+        ["costs"] => return write_costs(workspace, None),
+        ["costs", "before", servers] => return write_costs(workspace, Some(Path::new(servers))),
+        _ => {}
     }
     let (plan, named) = match arguments {
         ["quick", named @ ..] => (QUICK, named),
@@ -78,6 +83,17 @@ fn write_budget(workspace: &Workspace) -> Result<bool, String> {
     Ok(true)
 }
 
+/// Counts the hot paths by stages; with `before` those of the servers in that folder, for what it was.
+fn write_costs(workspace: &Workspace, before: Option<&Path>) -> Result<bool, String> {
+    let mut bench = for_counting(workspace, workspace.target.join("xtask").join("bench.log"))?;
+    tools::need(&tools::STRACE, &bench.log)?;
+    if let Some(servers) = before {
+        servers.clone_into(&mut bench.servers);
+    }
+    breakdown::write(&bench, before.is_some())?;
+    Ok(true)
+}
+
 /// Holds the hot paths to their budget; how many keep it and how many do not.
 pub(crate) fn judge_budget(workspace: &Workspace, log: &Path) -> Result<(u32, u32), String> {
     budget::judge(workspace, &for_counting(workspace, log.to_owned())?)
@@ -89,7 +105,7 @@ fn for_counting(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String
         tools::need(tool, &log)?;
     }
     build_step(workspace, &log, OURS)?;
-    Ok(Bench { workspace, log })
+    Ok(Bench { workspace, servers: workspace.target.clone(), log })
 }
 
 /// The sections of these names; all of them where none is named.
@@ -118,7 +134,7 @@ fn build(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String> {
     build_step(workspace, &log, OURS)?;
     build_step(workspace, &log, THEIRS)?;
     tools::node_modules(workspace, "bench/peers/node", &log)?;
-    Ok(Bench { workspace, log })
+    Ok(Bench { workspace, servers: workspace.target.clone(), log })
 }
 
 const OURS: &[&str] = &["build", "--release", "-p", "fanfare-server", "-p", "fanfare-bench"];

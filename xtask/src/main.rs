@@ -29,6 +29,8 @@ The project's own commands.
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
   cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 15 minutes, quick: 8
   cargo xtask bench budget     counts the instructions of the hot paths and makes that their budget
+  cargo xtask bench costs [before DIR]
+                               where those instructions go, into bench/COSTS.md; of the servers in DIR/release
   cargo xtask faults           plants eleven faults and sees that the simulation notices each
 ";
 

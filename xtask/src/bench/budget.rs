@@ -28,7 +28,7 @@ const fn path(
 
 const ECHO: Option<Mode> = Some(Mode::Echo);
 
-const PATHS: &[Cost] = &[
+pub(crate) const PATHS: &[Cost] = &[
     path(
         "native-echo",
         None,

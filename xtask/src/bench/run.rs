@@ -19,6 +19,8 @@ const LOAD_CORE: &str = "1";
 /// What the measurements work with.
 pub(crate) struct Bench<'a> {
     pub(crate) workspace: &'a Workspace,
+    /// Where our servers are, in a folder `release`: the target folder, unless older ones are counted.
+    pub(crate) servers: PathBuf,
     pub(crate) log: PathBuf,
 }
 
