@@ -41,6 +41,7 @@ pub struct App {
     socketio_path: String,
     max_payload_bytes: usize,
     parser: Parser,
+    need_handshake: bool,
 }
 
 impl Default for App {
@@ -52,6 +53,7 @@ impl Default for App {
             socketio_path: "/socket.io/".to_owned(),
             max_payload_bytes: MAX_PAYLOAD_BYTES,
             parser: Parser::Json,
+            need_handshake: false,
         }
     }
 }
@@ -266,7 +268,8 @@ impl App {
         self.add(Some(path), rules, Arc::new(make))
     }
 
-    fn add_namespace(self, namespace: fanfare_hub::Namespace, set_up: Namespace) -> Self {
+    fn add_namespace(mut self, namespace: fanfare_hub::Namespace, set_up: Namespace) -> Self {
+        self.need_handshake |= set_up.handlers.need_handshake;
         let (app, handlers) = (self.id, Arc::new(set_up.handlers));
         let limit_bytes = set_up.packet_limit_bytes.unwrap_or(usize::MAX);
         let rules = DoorRules {
@@ -299,6 +302,11 @@ impl App {
 
     pub(crate) fn id(&self) -> AppId {
         self.id
+    }
+
+    /// Whether a handler may look at what a client said when its connection was opened.
+    pub(crate) fn needs_handshakes(&self) -> bool {
+        self.need_handshake
     }
 
     pub(crate) fn doors(mut self) -> Vec<DoorSpec> {

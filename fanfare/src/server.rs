@@ -70,7 +70,7 @@ impl Server {
             compression: true,
             drain_within: DRAIN_WITHIN,
             until: None,
-            engine: EngineOptions { handshakes: true, ..EngineOptions::default() },
+            engine: EngineOptions::default(),
         }
     }
 
@@ -246,15 +246,16 @@ impl Server {
             }
         };
         let id = app.id();
+        let engine = EngineOptions { handshakes: app.needs_handshakes(), ..self.engine };
         let server = fanfare_driver::Server::start(Options {
             address,
             shards: u16::try_from(self.shards).unwrap_or(u16::MAX),
             limits: self.limits,
-            doors: app.doors(),
             pages: Arc::new(|_| None),
             compression: self.compression,
             handshake_timeout: HANDSHAKE_TIMEOUT,
-            engine: self.engine,
+            engine,
+            doors: app.doors(),
             connections: 0,
             connections_per_address: CONNECTIONS_PER_ADDRESS,
         })?;

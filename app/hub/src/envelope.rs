@@ -114,7 +114,7 @@ mod tests {
         let door = DoorId(0);
         let socket = SocketId { shard: ShardId(1), slot: 0, generation: 0 };
         let room: Arc<str> = "room".into();
-        let user = User { client_id: "c".into(), number: 1, id: "i".into(), name: "n".into() };
+        let user = User::new("c", 1, "i", "n");
         let from = Sender { socket, user: Arc::new(user) };
         let event = Event { name: "file", body: &[b' '; 500] };
         let binary = &[0; 1_000];

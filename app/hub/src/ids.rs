@@ -111,17 +111,51 @@ pub(crate) const GUEST_PREFIX: &str = "guest-";
 /// Characters of a `userName`.
 pub const USER_NAME_CHARS_MAX: usize = 64;
 
-/// Who a connection is to the others.
+/// Who a connection is to the others. Thousands sit in rooms, so it is one piece of memory.
 #[derive(Debug, PartialEq, Eq)]
 pub struct User {
+    number: u32,
+    /// The user's id, its name, and the client id where the user's id is not a guest's, which holds it.
+    text: Box<str>,
+    /// Where the user's id and its name end.
+    id_end: u32,
+    name_end: u32,
+}
+
+impl User {
+    /// Somebody with these ids and this name.
+    #[must_use]
+    pub fn new(client_id: &str, number: u32, id: &str, name: &str) -> Self {
+        let more = if id.strip_prefix(GUEST_PREFIX) == Some(client_id) { "" } else { client_id };
+        let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let (id_end, name_end) = (narrow(id.len()), narrow(id.len() + name.len()));
+        Self { number, text: [id, name, more].concat().into(), id_end, name_end }
+    }
+
     /// The connection's id.
-    pub client_id: Box<str>,
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        let own = self.text.get(self.name_end as usize..).filter(|own| !own.is_empty());
+        own.unwrap_or_else(|| self.id().strip_prefix(GUEST_PREFIX).unwrap_or_default())
+    }
+
     /// The connection's number, for binary messages.
-    pub number: u32,
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
     /// `guest-` and the client id, or what a token says.
-    pub id: Box<str>,
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.text.get(..self.id_end as usize).unwrap_or_default()
+    }
+
     /// 1 to 64 characters, without control characters, `<` and `>`.
-    pub name: Box<str>,
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.text.get(self.id_end as usize..self.name_end as usize).unwrap_or_default()
+    }
 }
 
 /// Checks a `userName`, whatever its source.
@@ -171,6 +205,20 @@ pub fn home_of(name: &str, shards: u16) -> ShardId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_has_what_it_was_made_of() {
+        for (client_id, id, name) in [
+            ("c1", "guest-c1", "Ann"),
+            ("c1", "ann", "Ann"),
+            ("c1", "c1", "Zoë"),
+            ("c1", "guest-c2", "guest-c1"),
+            ("c1", "guest-xc1", "c1"),
+        ] {
+            let user = User::new(client_id, 7, id, name);
+            assert_eq!((user.client_id(), user.id(), user.name(), user.number()), (client_id, id, name, 7));
+        }
+    }
 
     #[test]
     fn a_client_id_leads_back_to_its_socket_on_its_own_instance_only() {

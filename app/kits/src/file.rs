@@ -104,9 +104,9 @@ impl File {
 
     /// Sets what only the server may say: who it is from, and whatever the kit adds.
     pub(crate) fn sign(&mut self, user: &User, more: impl IntoIterator<Item = (&'static str, Value)>) {
-        self.header.insert("from".into(), (*user.client_id).into());
-        self.header.insert("userId".into(), (*user.id).into());
-        self.header.insert("userName".into(), (*user.name).into());
+        self.header.insert("from".into(), user.client_id().into());
+        self.header.insert("userId".into(), user.id().into());
+        self.header.insert("userName".into(), user.name().into());
         self.header.extend(more.into_iter().map(|(field, value)| (field.to_owned(), value)));
     }
 
@@ -143,7 +143,7 @@ mod tests {
         let header =
             r#"{"room":"r","name":"a.png","mimeType":"image/png","size":3,"sha256":"x","from":"forged"}"#;
         let mut file = File::read(message(header, b"abc")).expect("a file");
-        let user = User { client_id: "c1".into(), number: 1, id: "guest-c1".into(), name: "Ann".into() };
+        let user = User::new("c1", 1, "guest-c1", "Ann");
         file.sign(&user, [("id", "7".into())]);
         let out = File::read(file.encode().expect("short header")).expect("still a file");
         assert_eq!(

@@ -49,6 +49,8 @@ pub(crate) struct Handlers {
     /// A client chooses what is looked up here, and the app what there is: a handful, found by a few comparisons.
     pub(crate) events: BTreeMap<Arc<str>, Erased>,
     pub(crate) any: Vec<Erased>,
+    /// One of them may look at the handshake.
+    pub(crate) need_handshake: bool,
 }
 
 impl Namespace {
@@ -65,6 +67,7 @@ impl Namespace {
     /// ```
     #[must_use]
     pub fn middleware<A>(mut self, middleware: impl EventHandler<A, Result<(), Refusal>>) -> Self {
+        self.handlers.note(&middleware);
         self.handlers.middlewares.push(erased_middleware(middleware));
         self
     }
@@ -82,6 +85,7 @@ impl Namespace {
     /// ```
     #[must_use]
     pub fn packet_middleware<A>(mut self, middleware: impl EventHandler<A, Result<(), Refusal>>) -> Self {
+        self.handlers.note(&middleware);
         self.handlers.packet_middlewares.push(erased_middleware(middleware));
         self
     }
@@ -96,6 +100,7 @@ impl Namespace {
     /// ```
     #[must_use]
     pub fn on_connect<A, R: Reply + 'static>(mut self, handler: impl EventHandler<A, R>) -> Self {
+        self.handlers.note(&handler);
         self.handlers.connect = Some(erased(handler));
         self
     }
@@ -114,6 +119,7 @@ impl Namespace {
     #[must_use]
     pub fn on<A, R: Reply + 'static>(mut self, name: &str, handler: impl EventHandler<A, R>) -> Self {
         assert!(!fanfare_hub::is_reserved(name), "{name:?} is a reserved event name");
+        self.handlers.note(&handler);
         let before = self.handlers.events.insert(name.into(), erased(handler));
         assert!(before.is_none(), "the event {name:?} has a handler already");
         self
@@ -129,6 +135,7 @@ impl Namespace {
     /// ```
     #[must_use]
     pub fn on_any<A, R: Reply + 'static>(mut self, handler: impl EventHandler<A, R>) -> Self {
+        self.handlers.note(&handler);
         self.handlers.any.push(erased(handler));
         self
     }
@@ -145,6 +152,7 @@ impl Namespace {
     /// ```
     #[must_use]
     pub fn on_disconnect<A, R: Reply + 'static>(mut self, handler: impl EventHandler<A, R>) -> Self {
+        self.handlers.note(&handler);
         self.handlers.disconnect = Some(erased(handler));
         self
     }
@@ -172,6 +180,10 @@ impl std::fmt::Debug for Namespace {
 
 /// The handlers of an event, in the order in which they are asked.
 impl Handlers {
+    fn note<A, R, H: EventHandler<A, R>>(&mut self, _: &H) {
+        self.need_handshake |= H::NEEDS_HANDSHAKE;
+    }
+
     pub(crate) fn of(&self, name: &str) -> Vec<Erased> {
         let named = self.events.get(name);
         self.packet_middlewares.iter().chain(&self.any).chain(named).map(Arc::clone).collect()
@@ -186,5 +198,33 @@ impl Handlers {
     pub(crate) fn only(&self, name: &str) -> Option<&Erased> {
         let alone = self.packet_middlewares.is_empty() && self.any.is_empty();
         alone.then(|| self.events.get(name)).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::extract::{Event, Extract, HandshakeInfo, Rejection};
+    use super::super::socket::Socket;
+    use super::*;
+
+    /// What somebody else wrote, who looks at the handshake inside.
+    struct Agent;
+
+    impl Extract for Agent {
+        fn extract(event: &mut Event) -> Result<Self, Rejection> {
+            HandshakeInfo::extract(event).map(|_| Self)
+        }
+    }
+
+    #[test]
+    fn the_handshake_is_kept_where_a_parameter_may_look_at_it() {
+        let plain = Namespace::default().on("say", async |_: Socket| ()).on_connect(async || ());
+        assert!(!plain.handlers.need_handshake);
+        let late = plain.clone().on_disconnect(async |_: Socket, _: HandshakeInfo| ());
+        assert!(late.handlers.need_handshake);
+        let own = plain.clone().middleware(async |_: Agent| Ok(()));
+        assert!(own.handlers.need_handshake);
+        let any = plain.on_any(async |_: HandshakeInfo, _: Socket| ()).on("more", async || ());
+        assert!(any.handlers.need_handshake, "another handler does not take it back");
     }
 }

@@ -99,6 +99,27 @@ pub(crate) struct Context {
 /// }
 /// ```
 pub trait Extract: Sized {
+    /// Whether it may look at what the client said when its connection was opened ([`HandshakeInfo`]). Where no parameter of an
+    /// app's handlers does, nothing of it is kept: some 500 bytes for each client. Only an extractor that knows better says no.
+    ///
+    /// ```
+    /// use fanfare::{Event, Extract, Rejection};
+    ///
+    /// /// How many events have come, in all.
+    /// struct Count(usize);
+    ///
+    /// impl Extract for Count {
+    ///     const NEEDS_HANDSHAKE: bool = false;
+    ///
+    ///     fn extract(_: &mut Event) -> Result<Self, Rejection> {
+    ///         static CAME: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    ///         Ok(Self(CAME.fetch_add(1, std::sync::atomic::Ordering::Relaxed)))
+    ///     }
+    /// }
+    /// assert!(!Count::NEEDS_HANDSHAKE && fanfare::HandshakeInfo::NEEDS_HANDSHAKE);
+    /// ```
+    const NEEDS_HANDSHAKE: bool = true;
+
     /// Takes it from the event.
     ///
     /// # Errors
@@ -125,6 +146,8 @@ impl Event {
 }
 
 impl Extract for Socket {
+    const NEEDS_HANDSHAKE: bool = false;
+
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
         Ok(event.socket)
     }
@@ -144,6 +167,8 @@ impl Extract for Socket {
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> Extract for Json<T> {
+    const NEEDS_HANDSHAKE: bool = false;
+
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
         let attachments = std::mem::take(&mut event.args.attachments);
         let value = event.next_argument().and_then(|(index, text)| {
@@ -157,6 +182,8 @@ impl<T: DeserializeOwned> Extract for Json<T> {
 
 /// The next argument, which is a buffer.
 impl Extract for Binary {
+    const NEEDS_HANDSHAKE: bool = false;
+
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
         let (index, text) = event.next_argument()?;
         let number = placeholder(text);
@@ -167,6 +194,8 @@ impl Extract for Binary {
 
 /// All arguments, as they came.
 impl Extract for Args {
+    const NEEDS_HANDSHAKE: bool = false;
+
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
         Ok(event.args.clone())
     }
@@ -188,6 +217,8 @@ impl Extract for Args {
 pub struct EventName(pub String);
 
 impl Extract for EventName {
+    const NEEDS_HANDSHAKE: bool = false;
+
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
         Ok(Self(event.name.to_string()))
     }
@@ -243,6 +274,8 @@ impl Ack {
 }
 
 impl Extract for Ack {
+    const NEEDS_HANDSHAKE: bool = false;
+
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
         // It is acknowledged once.
         Ok(Self { socket: event.socket, id: event.id.take() })
@@ -263,6 +296,8 @@ impl Extract for Ack {
 pub struct Auth<T>(pub T);
 
 impl<T: DeserializeOwned> Extract for Auth<T> {
+    const NEEDS_HANDSHAKE: bool = false;
+
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
         let text = if event.context.auth.is_empty() { "{}" } else { &event.context.auth };
         serde_json::from_str(text).map(Self).map_err(|error| Rejection::new(format!("auth: {error}")))
@@ -369,6 +404,8 @@ impl<T> Deref for State<T> {
 }
 
 impl<T: Send + Sync + 'static> Extract for State<T> {
+    const NEEDS_HANDSHAKE: bool = false;
+
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
         let state = event.context.states.get(&TypeId::of::<T>()).cloned();
         let state = state.and_then(|state| state.downcast::<T>().ok());
@@ -415,6 +452,8 @@ impl std::fmt::Display for DisconnectReason {
 }
 
 impl Extract for DisconnectReason {
+    const NEEDS_HANDSHAKE: bool = false;
+
     fn extract(event: &mut Event) -> Result<Self, Rejection> {
         event.reason.ok_or_else(|| Rejection::new("only who has gone has a reason"))
     }

@@ -81,6 +81,10 @@ impl<E: Display> Reply for Result<(), E> {
 /// });
 /// ```
 pub trait EventHandler<A, R>: Send + Sync + 'static {
+    /// Whether one of its parameters may look at the handshake.
+    #[doc(hidden)]
+    const NEEDS_HANDSHAKE: bool;
+
     /// Begins to handle an event; `end` makes of what comes of it how it ended.
     #[doc(hidden)]
     fn handle(self: Arc<Self>, event: Event, end: fn(R) -> Result<(), Failure>) -> Handling;
@@ -94,6 +98,8 @@ macro_rules! handler {
             R: 'static,
             $($parameter: Extract + 'static,)*
         {
+            const NEEDS_HANDSHAKE: bool = false $(|| $parameter::NEEDS_HANDSHAKE)*;
+
             #[allow(non_snake_case, unused_mut, unused_variables, reason = "values go by the names of their types")]
             fn handle(self: Arc<Self>, mut event: Event, end: fn(R) -> Result<(), Failure>) -> Handling {
                 $(let $parameter = match $parameter::$extract(&mut event) {

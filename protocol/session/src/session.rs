@@ -28,13 +28,20 @@ pub struct Session {
     last_seen_ms: u64,
     /// When the ping or the close frame went out that now waits for its answer, or the peer last took some of a backlog.
     asked_ms: u64,
-    /// While an inflater is held: since when, and when the compressed message last went on.
-    inflating_since_ms: u64,
-    inflated_ms: u64,
+    /// While an inflater is held.
+    inflating: Option<Box<InflatingTimes>>,
     state: State,
     awaits_pong: bool,
     /// Set while the socket is not read: silence then is ours, not the peer's.
     suspended: bool,
+}
+
+/// Of a compressed message that is under way.
+#[derive(Debug)]
+struct InflatingTimes {
+    since_ms: u64,
+    /// When it last went on.
+    went_on_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,8 +95,7 @@ impl Session {
             native: None,
             last_seen_ms: now_ms,
             asked_ms: 0,
-            inflating_since_ms: 0,
-            inflated_ms: 0,
+            inflating: None,
             state: State::Open,
             awaits_pong: false,
             suspended: false,
@@ -176,13 +182,11 @@ impl Session {
     /// Control frames between its fragments do not carry a compressed message on: only its own bytes do.
     fn note_inflating(&mut self, now_ms: u64, held_before: bool, went_on: bool) {
         if !self.reader.holds_inflater() {
-            return;
-        }
-        if !held_before {
-            self.inflating_since_ms = now_ms;
-            self.inflated_ms = now_ms;
-        } else if went_on {
-            self.inflated_ms = now_ms;
+            self.inflating = None;
+        } else if !held_before {
+            self.inflating = Some(Box::new(InflatingTimes { since_ms: now_ms, went_on_ms: now_ms }));
+        } else if went_on && let Some(times) = &mut self.inflating {
+            times.went_on_ms = now_ms;
         }
     }
 
@@ -363,9 +367,9 @@ impl Session {
             self.asked_ms = now_ms;
             return Check::Again { at_ms: now_ms + heartbeat.interval_ms };
         }
-        if self.reader.holds_inflater() {
-            let stalls_at = self.inflated_ms + INFLATER_STALL_MS;
-            let over_time = inflaters_wanted && now_ms >= self.inflating_since_ms + INFLATER_HOLD_MS;
+        if let Some(times) = &self.inflating {
+            let stalls_at = times.went_on_ms + INFLATER_STALL_MS;
+            let over_time = inflaters_wanted && now_ms >= times.since_ms + INFLATER_HOLD_MS;
             if now_ms < stalls_at && !over_time {
                 return Check::Again { at_ms: stalls_at };
             }
@@ -412,6 +416,7 @@ impl Session {
     pub fn abandon(&mut self, inflaters: &mut InflaterPool) {
         std::mem::replace(&mut self.reader, Reader::new(Role::Server, None)).release(inflaters);
         self.native = None;
+        self.inflating = None;
         self.state = State::Over;
     }
 

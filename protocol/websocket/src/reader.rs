@@ -7,7 +7,7 @@ use partial::{Compression, Frame, Message, Partial};
 use crate::close::parse_close;
 use crate::close_code::CloseCode;
 use crate::deflate::{DeflateParameters, INFLATER_BYTES, Inflater, InflaterPool};
-use crate::frame::{Expected, HEADER_BYTES_MAX, Header, Opcode, Role};
+use crate::frame::{Expected, Header, Opcode, Role};
 use crate::mask::unmask;
 use crate::message::{Body, Payload, Text};
 use crate::misbehaved::Misbehaved;
@@ -22,8 +22,6 @@ pub struct Reader {
     partial: Option<Box<Partial>>,
     /// With a context takeover by the peer: the inflater between two messages.
     context: Option<Inflater>,
-    header: [u8; HEADER_BYTES_MAX],
-    header_len: u8,
     role: Role,
     deflate: bool,
     takeover: bool,
@@ -123,8 +121,6 @@ impl Reader {
         Self {
             partial: None,
             context: None,
-            header: [0; HEADER_BYTES_MAX],
-            header_len: 0,
             role,
             deflate: deflate.is_some(),
             takeover: deflate.is_some_and(|deflate| deflate.peer_context_takeover(role)),
@@ -157,7 +153,7 @@ impl Reader {
     #[inline]
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.partial.is_none() && self.header_len == 0
+        self.partial.is_none()
     }
 
     /// Heap held: capacity of what is unfinished, and [`INFLATER_BYTES`] for an inflater.
@@ -301,21 +297,28 @@ impl Reader {
     /// A header from what is kept and the input, and how much of the input it took; or keeps the input.
     fn take_header(&mut self, input: &[u8]) -> Result<Option<(Header, usize)>, Misbehaved> {
         let expected = Expected { role: self.role, deflate: self.deflate, in_message: self.in_message() };
-        let kept = usize::from(self.header_len);
-        if kept == 0
-            && let Some(found) = Header::parse(input, expected)?
-        {
-            return Ok(Some(found));
+        let kept = self.partial.as_ref().map_or(0, |partial| usize::from(partial.header_len));
+        if kept == 0 {
+            if let Some(found) = Header::parse(input, expected)? {
+                return Ok(Some(found));
+            }
+            if input.is_empty() {
+                return Ok(None);
+            }
         }
-        let room = self.header.get_mut(kept..).unwrap_or_default();
+        let partial = self.partial.get_or_insert_default();
+        let room = partial.header.get_mut(kept..).unwrap_or_default();
         let more = room.len().min(input.len());
         room[..more].copy_from_slice(&input[..more]);
-        if let Some((header, length)) = Header::parse(&self.header[..kept + more], expected)? {
-            self.header_len = 0;
+        if let Some((header, length)) = Header::parse(&partial.header[..kept + more], expected)? {
+            partial.header_len = 0;
+            if partial.message.is_none() {
+                self.partial = None;
+            }
             return Ok(Some((header, length - kept)));
         }
         // An incomplete header is shorter than the longest, so it fits.
-        self.header_len = (kept + more) as u8;
+        partial.header_len = (kept + more) as u8;
         Ok(None)
     }
 
@@ -326,7 +329,7 @@ impl Reader {
         cx: &mut ReadContext<'_>,
     ) -> Result<(usize, Step), Misbehaved> {
         let Some(partial) = self.partial.as_deref_mut() else { return Ok((0, Step::Continue)) };
-        let Partial { frame: Some(frame), message, control: control_payload } = partial else {
+        let Partial { frame: Some(frame), message, control: control_payload, .. } = partial else {
             return Ok((0, Step::Continue));
         };
         if frame.opcode.is_control() {

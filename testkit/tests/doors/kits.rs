@@ -84,7 +84,7 @@ impl Place for Stage {
     fn letter(&mut self, cx: &mut PlaceContext<'_>, from: &Sender, at_ms: Option<u64>) {
         match at_ms {
             Some(at_ms) => cx.wake_at(at_ms),
-            None => cx.ack(&json!({"user": &*from.user.client_id})),
+            None => cx.ack(&json!({"user": from.user.client_id()})),
         }
     }
 

@@ -117,7 +117,7 @@ impl PlaceContext<'_> {
         }
         let user = &member.user;
         let passage =
-            Passage { room: self.room, user: &user.client_id, user_id: &user.id, user_name: &user.name };
+            Passage { room: self.room, user: user.client_id(), user_id: user.id(), user_name: user.name() };
         let body = body(&passage);
         self.broadcast(Some(member.socket), &Outgoing::Event(Event { name, body: &body }));
     }
@@ -126,8 +126,8 @@ impl PlaceContext<'_> {
     pub fn send_presence(&mut self, to: SocketId) {
         let users = self.roster.members().take(PRESENCE_USERS_MAX);
         let users = users.map(|member| Present {
-            user_id: &member.user.id,
-            user_name: &member.user.name,
+            user_id: member.user.id(),
+            user_name: member.user.name(),
             since: member.since_unix_ms,
         });
         let presence = Presence { room: self.room, count: self.roster.len(), users: users.collect() };

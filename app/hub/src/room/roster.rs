@@ -93,7 +93,7 @@ mod tests {
         let senders = [0, 2, 2].map(|shard| {
             let number = u32::from(shard);
             let socket = SocketId { shard: ShardId(shard), slot: 0, generation: 0 };
-            let user = User { client_id: "c".into(), number, id: "i".into(), name: "n".into() };
+            let user = User::new("c", number, "i", "n");
             Sender { socket, user: Arc::new(user) }
         });
         let shards = |roster: &Roster| roster.shards().map(|shard| shard.0).collect::<Vec<_>>();

@@ -376,7 +376,7 @@ impl Core {
                 secret: *secret,
                 polling: polling.then(|| Polling::new(self.now.ms)),
                 post: None,
-                members: Vec::new(),
+                members: Default::default(),
                 prober: None,
                 handshake: handshake.clone(),
                 parked_bytes: 0,
@@ -450,7 +450,7 @@ impl Core {
             ..connection.variant
         };
         connection.variant = variant;
-        let mut members = Vec::new();
+        let mut members = Default::default();
         let (is_gone, now_ms) = (connection.gone.is_some(), self.now.ms);
         connection.session.progressed(now_ms);
         if let Some(it) = connection.carrier_mut() {
@@ -458,7 +458,7 @@ impl Core {
             it.prober = None;
             // A ping that a poll had does not have its answer here.
             it.engine.upgraded(now_ms);
-            members.clone_from(&it.members);
+            members = it.members.clone();
         }
         for member in members {
             if let Some(member) = self.at_mut(member) {

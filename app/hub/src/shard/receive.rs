@@ -222,10 +222,10 @@ impl Core {
             transmit: &mut self.transmit,
         };
         let limit_bytes = rules.text_limit_bytes.min(rules.binary_limit_bytes);
-        if let Some(short) = connection.session.short_message(input, limit_bytes, turn.share) {
-            return connection.session.take_short(short, input, &mut turn);
-        }
-        let (taken, received) = connection.session.receive(input, &mut turn);
+        let (taken, received) = match connection.session.short_message(input, limit_bytes, turn.share) {
+            Some(short) => connection.session.take_short(short, input, &mut turn),
+            None => connection.session.receive(input, &mut turn),
+        };
         if !self.transmit.is_empty() {
             self.flush_transmit(slot);
         }

@@ -95,16 +95,16 @@ impl Core {
         let named = self.get(socket).is_some_and(|connection| connection.user.is_some());
         let Some(user) = self.user(socket) else { return };
         let welcome = body(&Welcome {
-            client_id: &user.client_id,
+            client_id: user.client_id(),
             client_number: number,
-            user_id: &user.id,
-            user_name: &user.name,
+            user_id: user.id(),
+            user_name: user.name(),
             authentication: "none",
             message: "Welcome to Fanfare",
         });
         self.event(socket.slot, "welcome", &welcome);
         if named {
-            let authenticated = body(&Authenticated { user_id: &user.id, user_name: &user.name });
+            let authenticated = body(&Authenticated { user_id: user.id(), user_name: user.name() });
             self.event(socket.slot, "authenticated", &authenticated);
         } else if let Some(connection) = self.get_mut(socket) {
             // Most never say anything that needs a name: it is made again for those who do.
@@ -142,7 +142,7 @@ impl Core {
             connection.user = Some(Arc::new(guest(instance, from, connection.number, Some(name))));
         }
         if let Some(user) = self.user(from) {
-            let body = body(&Authenticated { user_id: &user.id, user_name: &user.name });
+            let body = body(&Authenticated { user_id: user.id(), user_name: user.name() });
             self.event(from.slot, "authenticated", &body);
         }
         Common::Done
@@ -200,9 +200,9 @@ impl Core {
             return Common::Done;
         };
         let body = body(&FromUser {
-            from: &user.client_id,
-            user_id: &user.id,
-            user_name: &user.name,
+            from: user.client_id(),
+            user_id: user.id(),
+            user_name: user.name(),
             text: &private.text,
             timestamp: self.now.unix_ms,
         });

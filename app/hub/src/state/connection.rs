@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fanfare_session::Session;
 use fanfare_session::websocket::DeflateParameters;
+use smallvec::SmallVec;
 
 use super::core::Gone;
 use super::handshake::Handshake;
@@ -80,7 +81,8 @@ pub(crate) struct Connection {
     pub(crate) session: Session,
     pub(crate) outbox: Outbox,
     pub(crate) user: Option<Arc<User>>,
-    pub(crate) rooms: Vec<Membership>,
+    /// Most are in one room, or in none.
+    pub(crate) rooms: SmallVec<[Membership; 1]>,
     /// Bytes that were read and not yet handled.
     #[expect(clippy::box_collection, reason = "16 bytes less for each idle connection")]
     pub(crate) leftover: Option<Box<Vec<u8>>>,

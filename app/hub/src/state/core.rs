@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fanfare_session::websocket::{CloseCode, DeflateParameters, InflaterPool};
 use fanfare_session::{Reply, Session};
+use smallvec::SmallVec;
 
 use super::budget::Waiting;
 use super::connection::{Closed, Connection, NOWHERE, Slot, connection_in};
@@ -163,7 +164,7 @@ impl Core {
             session: Session::new(self.now.ms, deflate),
             outbox: Outbox::default(),
             user: None,
-            rooms: Vec::new(),
+            rooms: SmallVec::new(),
             leftover: None,
             batch: None,
             held_bytes: 0,
@@ -437,7 +438,9 @@ impl Core {
 /// A guest, as §2.1 of the wire contract has it: never the id that it asks for.
 pub(crate) fn guest(instance: Instance, socket: SocketId, number: u32, name: Option<&str>) -> User {
     let client_id = client_id(instance, socket);
-    let id = format!("{GUEST_PREFIX}{client_id}").into();
-    let name = name.map_or_else(|| format!("Guest {number}").into(), Into::into);
-    User { client_id: client_id.into(), number, id, name }
+    let id = [GUEST_PREFIX, &client_id].concat();
+    match name {
+        Some(name) => User::new(&client_id, number, &id, name),
+        None => User::new(&client_id, number, &id, &format!("Guest {number}")),
+    }
 }

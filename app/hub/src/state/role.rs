@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fanfare_session::engineio::Probe;
 use fanfare_session::{Engine, Packet};
+use smallvec::SmallVec;
 
 use super::handshake::Handshake;
 use crate::ids::SocketId;
@@ -27,8 +28,8 @@ pub(crate) struct Carrier {
     pub(crate) polling: Option<Polling>,
     /// A body that has been posted and is not handled to its end.
     pub(crate) post: Option<Box<Post>>,
-    /// The slots of its client's parts in namespaces.
-    pub(crate) members: Vec<u32>,
+    /// The slots of its client's parts in namespaces, of which most have one.
+    pub(crate) members: SmallVec<[u32; 4]>,
     /// The WebSocket that is about to take over.
     pub(crate) prober: Option<SocketId>,
     pub(crate) handshake: Option<Arc<Handshake>>,

@@ -84,9 +84,9 @@ fn chat(cx: &mut Edge<'_, Chat>, from: SocketId, text: &str) -> Result<(), Strin
     let out = ChatOut {
         id: &id,
         room: None,
-        from: &user.client_id,
-        user_id: &user.id,
-        user_name: &user.name,
+        from: user.client_id(),
+        user_id: user.id(),
+        user_name: user.name(),
         text: &chat.text,
         timestamp,
         client_message_id: chat.client_message_id.as_deref(),

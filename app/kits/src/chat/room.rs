@@ -74,7 +74,7 @@ impl Place for ChatRoom {
     fn left(&mut self, cx: &mut PlaceContext<'_>, member: &Sender) {
         self.stop_typing(cx, member.socket);
         // A guest is nobody once it has gone, so nobody can say the same again.
-        self.remembered.forget(&member.user.id);
+        self.remembered.forget(member.user.id());
         cx.announce_left(member);
     }
 
@@ -120,7 +120,7 @@ impl ChatRoom {
         client_message_id: Option<String>,
     ) {
         if let Some((id, timestamp)) =
-            client_message_id.as_deref().and_then(|id| self.remembered.get(&from.user.id, id))
+            client_message_id.as_deref().and_then(|id| self.remembered.get(from.user.id(), id))
         {
             return cx.ack(&Said { id, timestamp });
         }
@@ -130,7 +130,7 @@ impl ChatRoom {
         cx.broadcast(None, &Outgoing::Event(Event { name: "chat", body: &out }));
         cx.ack(&Said { id: &id, timestamp });
         if let Some(client_message_id) = client_message_id {
-            self.remembered.insert((from.user.id.clone(), client_message_id.into()), (id, timestamp));
+            self.remembered.insert((from.user.id().into(), client_message_id.into()), (id, timestamp));
         }
     }
 
@@ -138,7 +138,7 @@ impl ChatRoom {
         let timestamp = cx.now().unix_ms;
         let id = cx.next_number().to_string();
         let out = chat_out(cx.room(), from, &id, text, timestamp, None);
-        if let Some(binary) = write_chat(from.user.number, text) {
+        if let Some(binary) = write_chat(from.user.number(), text) {
             let event = Some(Event { name: "chat", body: &out });
             cx.broadcast(None, &Outgoing::Either { binary: &binary, event });
         }
@@ -161,9 +161,9 @@ impl ChatRoom {
         let out = body(&FileOut {
             id: &id,
             room: &room,
-            from: &from.user.client_id,
-            user_id: &from.user.id,
-            user_name: &from.user.name,
+            from: from.user.client_id(),
+            user_id: from.user.id(),
+            user_name: from.user.name(),
             name: about.name,
             mime_type: about.mime_type,
             size: about.size,
@@ -202,7 +202,7 @@ impl ChatRoom {
 }
 
 fn say_typing(cx: &mut PlaceContext<'_>, socket: SocketId, user: &User, is_typing: bool) {
-    let out = body(&TypingOut { room: cx.room(), user_id: &user.id, user_name: &user.name, is_typing });
+    let out = body(&TypingOut { room: cx.room(), user_id: user.id(), user_name: user.name(), is_typing });
     cx.broadcast(Some(socket), &Outgoing::Event(Event { name: "typing", body: &out }));
 }
 
@@ -217,9 +217,9 @@ fn chat_out(
     body(&ChatOut {
         id,
         room: Some(room),
-        from: &from.user.client_id,
-        user_id: &from.user.id,
-        user_name: &from.user.name,
+        from: from.user.client_id(),
+        user_id: from.user.id(),
+        user_name: from.user.name(),
         text,
         timestamp,
         client_message_id,

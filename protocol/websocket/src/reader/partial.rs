@@ -2,7 +2,7 @@
 
 use super::{Read, ReadContext};
 use crate::deflate::{Drained, Inflater, Inflating, Scope};
-use crate::frame::Opcode;
+use crate::frame::{HEADER_BYTES_MAX, Opcode};
 use crate::mask::unmask;
 use crate::message::Body;
 use crate::misbehaved::Misbehaved;
@@ -18,6 +18,9 @@ pub(super) struct Partial {
     pub(super) message: Option<Message>,
     /// Payload of a control frame.
     pub(super) control: Vec<u8>,
+    /// A header of which a part has arrived, and how much.
+    pub(super) header: [u8; HEADER_BYTES_MAX],
+    pub(super) header_len: u8,
 }
 
 /// A frame whose header has arrived.
