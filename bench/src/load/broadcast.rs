@@ -77,7 +77,7 @@ impl Crowd {
     }
 
     fn count(&mut self, index: usize) -> Result<u64, String> {
-        self.connections[index].count(&mut self.buffer)
+        Ok(self.connections[index].count(&mut self.buffer)?)
     }
 
     /// Everybody goes into the room, if there is one. Returns when each receiver has heard a first message of the sender, which
@@ -122,7 +122,7 @@ impl Crowd {
         for event in events.iter() {
             let index = event.token().0;
             self.connections[index].flush()?;
-            self.connections[index].look(self.target.wire, &mut self.buffer, |message| {
+            self.connections[index].look(&mut self.buffer, |message| {
                 marked[index] |= message.windows(mark.len()).any(|window| window == mark);
                 Ok(())
             })?;
@@ -168,7 +168,7 @@ impl Crowd {
                 for event in events.iter() {
                     let index = event.token().0;
                     let (wire, connection) = (self.target.wire, &mut self.connections[index]);
-                    connection.look(wire, &mut self.buffer, |message| {
+                    connection.look(&mut self.buffer, |message| {
                         if index == 0 {
                             return Ok(());
                         }

@@ -132,7 +132,7 @@ fn verify(
             let index = event.token().0;
             let connection = &mut connections[index];
             connection.flush()?;
-            connection.look(target.wire, &mut buffer, |message| {
+            connection.look(&mut buffer, |message| {
                 let expected = expected(index, came[index]);
                 if message != expected {
                     let (got, wanted) =

@@ -7,16 +7,19 @@ mod idle;
 mod steps;
 mod tls;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use fanfare_load::{Kind, SOCKETIO_PATH, Target, Wire};
+use fanfare_load::{Kind, Patience, SOCKETIO_PATH, Target, Wire};
 
 use crate::arguments::Arguments;
 use crate::measure::{Latencies, cpu_time};
 
 /// What goes before the measured window.
 const WARM_UP: Duration = Duration::from_millis(400);
+
+/// How long a handshake may take.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A wait without any event that ends a run: something was lost.
 const STALL: Duration = Duration::from_secs(20);
@@ -51,10 +54,19 @@ fn target(arguments: &Arguments, path: &str, payload_bytes: usize) -> Result<Tar
         }
         other => return Err(format!("--wire {other}: there are raw, websocket and socketio")),
     };
-    let address = (Ipv4Addr::LOCALHOST, arguments.needed("port")?).into();
+    let address: SocketAddr = (Ipv4Addr::LOCALHOST, arguments.needed("port")?).into();
     let path = if wire == Wire::SocketIo { SOCKETIO_PATH } else { path };
     let secure = arguments.has("tls").then(tls::trusting).transpose()?;
-    Ok(Target { address, wire, path: arguments.text("path", path).to_owned(), secure })
+    Ok(Target {
+        address,
+        host: address.to_string(),
+        wire,
+        path: arguments.text("path", path).to_owned(),
+        namespace: "/".to_owned(),
+        secure,
+        patience: Patience { limit: OPEN_TIMEOUT, stop: None },
+        sources_from: 0,
+    })
 }
 
 /// How long a run goes on.

@@ -1,4 +1,4 @@
-//! The commands: `serve`, `config`, `manual`.
+//! The commands: `serve`, `bench`, `config`, `manual`.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Arg, ArgMatches, Command};
 
 use crate::config::{self, CONFIG_ENVIRONMENT, Effective, Given};
-use crate::{log, serve};
+use crate::{bench, log, serve};
 
 /// Runs the command that the arguments name; what it answers goes to `out`.
 pub(crate) fn run(
@@ -37,6 +37,10 @@ pub(crate) fn run(
             }
             _ => write!(out, "{}", effective(&[&matches, of], environment)?)?,
         },
+        Some(("bench", of)) => {
+            without_settings("bench", &[&matches])?;
+            return bench::run(of, out);
+        }
         Some(("manual", _)) => {
             without_settings("manual", &[&matches])?;
             write!(out, "{}", config::manual())?;
@@ -56,6 +60,7 @@ fn command() -> Command {
         .after_help("Every setting is also an environment variable (--port is FANFARE_PORT) and a key of the file.\nfanfare manual tells all of them.")
         .args(settings())
         .subcommand(Command::new("serve").about("Serve (what `fanfare` alone does, too)").args(settings()))
+        .subcommand(bench::command())
         .subcommand(
             Command::new("config")
                 .about("Print the value of every setting, and where it comes from; or check or write a file")

@@ -1,5 +1,6 @@
 //! The server `fanfare`: configuration, commands, wiring. The only place for environment variables and `anyhow`.
 
+mod bench;
 mod commands;
 mod config;
 mod log;

@@ -2,13 +2,19 @@
 //!
 //! One thread over edge-triggered epoll (mio): it has to be faster than whatever it measures.
 
-mod channel;
-mod connection;
-mod handshake;
-mod socketio;
+mod failure;
+mod link;
+mod plan;
+mod report;
+mod run;
+mod url;
 mod wire;
 
-pub use channel::{Channel, Secure, SecureStream};
-pub use connection::{Connection, Opened, READ_BUFFER_BYTES, Target};
-pub use socketio::PATH as SOCKETIO_PATH;
+pub use failure::{Failure, Trouble};
+pub use link::{Channel, Connection, Opened, Patience, READ_BUFFER_BYTES, Secure, SecureStream, Target};
+pub use plan::{Pace, Plan, Scenario};
+pub use report::{Ended, Latency, Percentile, Point, Report, Settings};
+pub use run::{Progress, run};
+pub use url::{Protocol, Url};
+pub use wire::socketio::PATH as SOCKETIO_PATH;
 pub use wire::{Counter, Kind, Wire, payload};

@@ -3,6 +3,19 @@
 /// Where the servers have it.
 pub const PATH: &str = "/socket.io/?EIO=4&transport=websocket";
 
+/// Engine.IO's heartbeat, and the answer to it.
+pub(crate) const PING: &[u8] = b"2";
+pub(crate) const PONG: &[u8] = b"3";
+
+/// The packets that end a session, and a namespace.
+pub(crate) const END: &[u8] = b"1";
+pub(crate) const DISCONNECT: &[u8] = b"41";
+
+/// What stands before a packet's data, behind its type: nothing for the namespace `/`.
+pub(crate) fn prefix(namespace: &str) -> String {
+    if namespace == "/" { String::new() } else { format!("{namespace},") }
+}
+
 /// The event with this text, which holds nothing that JSON would escape.
 pub(crate) fn event(text: &[u8]) -> Vec<u8> {
     [b"42[\"message\",\"", text, b"\"]"].concat()

@@ -1,13 +1,17 @@
 //! What goes over the wire: client frames with a fixed mask (RFC 6455 §5.2), or records of the same length without a protocol.
 
-use crate::socketio;
+mod inbox;
+pub(crate) mod socketio;
+
+pub(crate) use inbox::Inbox;
 
 /// RFC 6455 wants a mask that nobody can foresee; a server's work does not depend on it.
-const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+pub(crate) const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
+const PONG: u8 = 0x8A;
 
 /// How one speaks to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub enum Kind {
     Binary,
     /// A close code, and why.
     Close,
+    /// The answer to a ping.
+    Pong,
 }
 
 impl Wire {
@@ -49,6 +55,7 @@ impl Wire {
             Kind::Text => TEXT,
             Kind::Binary => BINARY,
             Kind::Close => CLOSE,
+            Kind::Pong => PONG,
         });
         match payload.len() {
             short @ 0..126 => out.push(0x80 | short as u8),

@@ -1,8 +1,16 @@
 //! A connection's bytes, as they are or within TLS.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+
+use crate::failure::Failure;
+
+/// How long a handshake waits before it looks whether it is to end.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// TLS over a socket. Whoever wants it brings it, so that the load builds none by itself.
 pub trait SecureStream: Read + Write {
@@ -57,6 +65,29 @@ impl Channel {
         }
     }
 
+    /// The same, as long as there is patience.
+    pub(crate) fn read_patiently(
+        &mut self,
+        buffer: &mut [u8],
+        patience: &Patience,
+    ) -> Result<usize, Failure> {
+        let until = Instant::now() + patience.limit;
+        loop {
+            match self.read_some(buffer) {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {
+                    if patience.is_over() {
+                        return Err(Failure::Interrupted);
+                    }
+                    if Instant::now() >= until {
+                        return Err(Failure::Silent { limit: patience.limit });
+                    }
+                }
+                Err(error) => return Err(Failure::Broken(error)),
+            }
+        }
+    }
+
     /// Writes what fits.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
@@ -74,5 +105,25 @@ impl Channel {
                 flushed => flushed,
             },
         }
+    }
+}
+
+/// How long something is waited for.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// The longest silence.
+    pub limit: Duration,
+    /// What ends the wait at once when it turns true.
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+impl Patience {
+    pub(crate) fn is_over(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    /// How long one read may block.
+    pub(crate) fn slice(&self) -> Duration {
+        if self.stop.is_some() { LOOK_INTERVAL.min(self.limit) } else { self.limit }
     }
 }
