@@ -160,8 +160,10 @@ fn doors(settings: &Settings) -> Vec<DoorSpec> {
         ..DoorRules::default()
     };
     let root = DoorRules { dialect: Dialect::Events, ..json.clone() };
+    let events = DoorRules { dialect: Dialect::Events, ..namespace("/echo", &echo) };
     vec![
         door(Some("/echo"), Echo, echo),
+        door(None, Echo, events),
         door(Some("/chat"), Chat, namespace("/chat", &json)),
         door(Some("/binary"), Binary, namespace("/binary", &json)),
         door(None, Binary, namespace("/stream", &json)),

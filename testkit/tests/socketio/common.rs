@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fanfare_hub::{
     Dialect, Door, DoorRules, Edge, Kit, Limits, Message, Namespace, Parser, PlainPlace, Silent, SocketId,
 };
-use fanfare_kits::{Binary, Chat};
+use fanfare_kits::{Binary, Chat, Echo};
 use fanfare_testkit::dialogue::{Heard, House, Peer, Session};
 
 pub(crate) const CHAT: u8 = 0;
@@ -49,6 +49,7 @@ pub(crate) fn house_with(shards: u16, limits: &Limits) -> House {
             Door::new(events(namespace("/")), Silent),
             Door::new(any, Silent),
             Door::new(events(namespace("/held")), Holds),
+            Door::new(events(namespace("/echo")), Echo),
         ]
     })
 }

@@ -56,6 +56,20 @@ fn an_id_is_an_acknowledgement_and_a_refusal_too() {
 }
 
 #[test]
+fn an_echo_of_an_event_is_that_event_and_of_one_with_an_id_the_acknowledgement() {
+    let mut house = house(2);
+    let peer = house.connect_socketio(1, SOCKETIO);
+    house.text(peer, "40/echo,");
+    texts(&mut house, peer);
+    house.text(peer, r#"42/echo,["message","hello",{"deep":[1]}]"#);
+    assert_eq!(texts(&mut house, peer), [r#"42/echo,["message","hello",{"deep":[1]}]"#]);
+    house.text(peer, r#"42/echo,7["message",1,null]"#);
+    assert_eq!(texts(&mut house, peer), ["43/echo,7[1,null]"]);
+    house.text(peer, r#"42/echo,["alone"]"#);
+    assert_eq!(texts(&mut house, peer), [r#"42/echo,["alone"]"#]);
+}
+
+#[test]
 fn whoever_leaves_a_namespace_leaves_its_rooms_and_may_come_again() {
     let mut house = house(2);
     let native = house.connect(1, CHAT, &Arrival::default());

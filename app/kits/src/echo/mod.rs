@@ -1,8 +1,11 @@
-//! `/echo`: text and binary come back unchanged. For trying clients and for measuring.
+//! `/echo`: text, binary and events of Socket.IO come back unchanged. For trying clients and for measuring.
 
-use fanfare_hub::{Dialect, DoorRules, Edge, Kit, Message, PlainPlace, SlowPolicy, SocketId};
+use fanfare_hub::{
+    Arguments, Dialect, DoorRules, Edge, Kit, Message, Outgoing, PlainPlace, SlowPolicy, SocketId,
+};
 
-/// Sends every message back to where it came from.
+/// Sends every message back to where it came from. An event that wants an acknowledgement has its arguments back in that, and
+/// any other comes back under its own name. A door has one dialect: one that takes events is a door of its own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Echo;
 
@@ -16,7 +19,15 @@ impl Kit for Echo {
         match message {
             Message::Text(text) => cx.send_text(from, text),
             Message::Binary(payload) => cx.send_binary(from, payload),
-            Message::Request(_) | Message::Event(_) | Message::Acknowledged { .. } => {}
+            Message::Event(event) => {
+                let arguments = Arguments { json: event.arguments, attachments: &event.attachments };
+                let back = match event.id {
+                    Some(id) => Outgoing::Acknowledge { id, arguments },
+                    None => Outgoing::Emit { name: &event.name, arguments, id: None },
+                };
+                cx.send(from, &back);
+            }
+            Message::Request(_) | Message::Acknowledged { .. } => {}
         }
     }
 
