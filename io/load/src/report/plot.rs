@@ -168,16 +168,17 @@ fn by_percentile(svg: &mut String, report: &Report) {
         ("p99.9", 99.9, latency.p99_9),
     ] {
         if nines(percent) < end - 0.2 {
-            mark(svg, x.at(nines(percent)), y.at(value), &format!("{name} {}", digits(value)), "end", -8.0);
+            // Left of the first is no room.
+            let (anchor, aside) = if percent > 50.0 { ("end", (-8.0, -8.0)) } else { ("start", (8.0, 16.0)) };
+            mark(svg, x.at(nines(percent)), y.at(value), &format!("{name} {}", digits(value)), anchor, aside);
         }
     }
-    mark(svg, RIGHT, y.at(latency.max), &format!("max {}", digits(latency.max)), "start", 8.0);
+    mark(svg, RIGHT, y.at(latency.max), &format!("max {}", digits(latency.max)), "start", (8.0, 4.0));
 }
 
-fn mark(svg: &mut String, x: f64, y: f64, label: &str, anchor: &str, aside: f64) {
+fn mark(svg: &mut String, x: f64, y: f64, label: &str, anchor: &str, aside: (f64, f64)) {
     let _ = writeln!(svg, "<circle class=\"mark\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>");
-    let above = if anchor == "end" { -8.0 } else { 4.0 };
-    text(svg, "l1", x + aside, y + above, anchor, label);
+    text(svg, "l1", x + aside.0, y + aside.1, anchor, label);
 }
 
 /// One line of the panel over time: name, classes, and what of a point it shows.
@@ -215,11 +216,11 @@ fn over_time(svg: &mut String, report: &Report) {
             line(svg, stroke, &points.collect::<Vec<_>>());
         }
         if let Some(last) = report.timeline.iter().rev().find_map(value) {
-            labels.push((y.at(last), fill, format!("{name} {}", digits(last))));
+            labels.push((y.at(last), fill, name));
         }
     }
     for (at, fill, label) in apart(labels) {
-        text(svg, fill, RIGHT + 8.0, at + 4.0, "start", &label);
+        text(svg, fill, RIGHT + 8.0, at + 4.0, "start", label);
     }
 }
 

@@ -195,17 +195,21 @@ impl Run<'_> {
         }
     }
 
-    /// What to say when the last connection is gone, or none could be opened.
+    /// What to say when nothing can go on: the last connection is gone, or none could be opened.
     fn nobody_left(&self) -> String {
-        let fleet = &self.fleet;
+        let (fleet, url) = (&self.fleet, self.plan.url.text());
         match (&fleet.lost.first, &fleet.refused.first) {
             (Some(trouble), _) => {
-                format!("no connection to {} is left: {trouble}", self.plan.url.text())
+                let (lost, all) = (fleet.lost.count, fleet.tried());
+                let rest = if fleet.open() > 0 { ", and the rest has nobody to talk to" } else { "" };
+                format!("{lost} of {all} connections to {url} were lost{rest}; the first: {trouble}")
             }
-            (None, Some(trouble)) => {
-                format!("no connection to {} could be opened: {trouble}", self.plan.url.text())
+            (None, Some(trouble)) if fleet.tried() > 1 && fleet.refused.count < fleet.tried() as u64 => {
+                let (refused, all) = (fleet.refused.count, fleet.tried());
+                format!("{refused} of {all} connections to {url} were refused; the first: {trouble}")
             }
-            (None, None) => format!("there is no connection to {}", self.plan.url.text()),
+            (None, Some(trouble)) => format!("no connection to {url} could be opened: {trouble}"),
+            (None, None) => format!("there is no connection to {url}"),
         }
     }
 

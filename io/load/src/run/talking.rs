@@ -110,7 +110,7 @@ fn enter(run: &mut Run<'_>, room: &str) -> Result<(), End> {
 /// Says something until everybody has heard it: whoever was let in behind a message does not get it.
 fn call(run: &mut Run<'_>, talk: &mut FanOut) -> Result<(), End> {
     /// How long one message is waited for before another is said.
-    const QUIET: Duration = Duration::from_secs(1);
+    const QUIET: Duration = Duration::from_millis(200);
     let until = Instant::now() + run.plan.stall;
     let mut out = Vec::new();
     while !talk.everybody_hears() {
