@@ -1,5 +1,6 @@
 //! What came of a run: for people, for programs, and as a picture.
 
+mod axis;
 mod plot;
 mod recorder;
 mod table;
