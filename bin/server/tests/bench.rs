@@ -114,6 +114,15 @@ fn a_message_may_be_shorter_than_its_number_and_longer_than_a_frame_of_16_bits()
     }
 }
 
+/// More than this build of the server and its load can do: what is behind goes out later, and answers are still read.
+#[test]
+fn a_rate_out_of_reach_is_measured_as_late_and_not_as_silence() {
+    let server = Server::start(&[]);
+    let arguments = ["--warm-up", "0", "--rate", "1000000", "--stall", "1s"];
+    let results = results("echo", &server.websocket("/echo"), &arguments);
+    assert!(results["per_second"].as_f64() > Some(0.0) && results["messages"] == 200_000, "{results}");
+}
+
 #[test]
 fn the_table_the_progress_and_the_picture_are_for_people() {
     let server = Server::start(&[]);
@@ -211,6 +220,11 @@ fn a_server_that_dies_ends_the_run_and_what_was_measured_is_told() {
         assert!(words.iter().any(|word| sentence.contains(word)), "{sentence}");
         assert!(results["messages"].as_u64() > Some(0), "{results}");
     }
+    let mut server = Server::start(&[]);
+    let (child, progress) = running("connect", &server.websocket("/echo"), &[]);
+    server.child.kill().unwrap();
+    let (sentence, _) = failed(&ended(child, progress));
+    assert!(sentence.contains("10 of ") && sentence.contains("were refused; the first"), "{sentence}");
 }
 
 #[test]

@@ -87,6 +87,11 @@ impl Connection {
         if waiting.is_empty() { Ok(()) } else { self.send(&waiting) }
     }
 
+    /// Where to append what the next [`Connection::flush`] sends.
+    pub(crate) fn queue(&mut self) -> &mut Vec<u8> {
+        &mut self.unsent
+    }
+
     /// What waits until the socket takes more.
     pub(crate) fn unsent_bytes(&self) -> usize {
         self.unsent.len()

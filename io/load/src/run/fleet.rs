@@ -60,6 +60,8 @@ pub(crate) struct Fleet {
     buffer: Vec<u8>,
     refused_in_a_row: u64,
     gone: Vec<usize>,
+    /// Who has something to say that waits for [`Fleet::flush`].
+    queued: Vec<usize>,
     pub(crate) refused: Troubles,
     pub(crate) lost: Troubles,
     pub(crate) sent_bytes: u64,
@@ -94,6 +96,7 @@ impl Fleet {
             buffer: vec![0; READ_BUFFER_BYTES],
             refused_in_a_row: 0,
             gone: Vec::new(),
+            queued: Vec::new(),
             refused: Troubles::default(),
             lost: Troubles::default(),
             sent_bytes: 0,
@@ -178,6 +181,30 @@ impl Fleet {
         self.sent_bytes += bytes.len() as u64;
         if let Err(failure) = connection.send(bytes) {
             self.lose(index, failure);
+        }
+    }
+
+    /// Appends what a connection says to what [`Fleet::flush`] sends.
+    pub(crate) fn queue(&mut self, index: usize, say: impl FnOnce(&mut Vec<u8>)) {
+        let Some(Some(connection)) = self.connections.get_mut(index) else { return };
+        let out = connection.queue();
+        let before = out.len();
+        say(out);
+        self.sent_bytes += (out.len() - before) as u64;
+        // Where something waited before, it is the socket that tells when there is room.
+        if before == 0 {
+            self.queued.push(index);
+        }
+    }
+
+    /// Sends what was queued, in one write a connection.
+    pub(crate) fn flush(&mut self) {
+        for index in std::mem::take(&mut self.queued) {
+            if let Some(Some(connection)) = self.connections.get_mut(index)
+                && let Err(failure) = connection.flush()
+            {
+                self.lose(index, failure);
+            }
         }
     }
 

@@ -78,6 +78,7 @@ impl From<Failure> for End {
 /// What a run has used.
 #[derive(Clone, Copy)]
 struct Meters {
+    at: Instant,
     cpu: Duration,
     sent_bytes: u64,
     received_bytes: u64,
@@ -184,6 +185,7 @@ impl Run<'_> {
     /// Notes what was used until the measured window begins, and until it is over.
     fn meter(&mut self, now: Instant, is_over: bool) {
         let meters = Meters {
+            at: now,
             cpu: cpu_time(),
             sent_bytes: self.fleet.sent_bytes,
             received_bytes: self.fleet.received_bytes,
@@ -244,7 +246,8 @@ impl Run<'_> {
         if let Some((begin, Some(end))) = self.meters {
             report.sent_bytes = end.sent_bytes - begin.sent_bytes;
             report.received_bytes = end.received_bytes - begin.received_bytes;
-            report.set_busy((end.cpu - begin.cpu).as_secs_f64() / report.seconds.max(f64::EPSILON));
+            let wall = (end.at - begin.at).as_secs_f64().max(f64::EPSILON);
+            report.set_busy((end.cpu - begin.cpu).as_secs_f64() / wall);
         }
         report
     }

@@ -163,8 +163,9 @@ fn converse(run: &mut Run<'_>, talk: &mut impl Talk) -> Result<(), End> {
         if run.is_told_to_end() {
             return Err(End::Interrupted);
         }
+        let mut has_more = false;
         match &mut schedule {
-            Some(schedule) => speak_on_time(run, talk, schedule, now, &mut out),
+            Some(schedule) => has_more = speak_on_time(run, talk, schedule, now),
             None if now < end => speak_freely(run, talk, &mut out),
             None => {}
         }
@@ -184,7 +185,11 @@ fn converse(run: &mut Run<'_>, talk: &mut impl Talk) -> Result<(), End> {
             return give_up(run, talk, schedule.as_ref(), now);
         }
         // Sockets that take nothing are not waited for with a clock: they tell when they do.
-        let at = Some(due.filter(|_| !overdue).unwrap_or(end)).filter(|_| now < end);
+        let at = match due {
+            Some(_) if has_more => Some(now),
+            Some(due) if !overdue => Some(due),
+            _ => Some(end).filter(|_| now < end),
+        };
         let mut ready = std::mem::take(&mut run.ready);
         run.fleet.wait(LOOK_INTERVAL, at, &mut ready)?;
         for one in &ready {
@@ -206,22 +211,21 @@ fn converse(run: &mut Run<'_>, talk: &mut impl Talk) -> Result<(), End> {
     }
 }
 
-/// Says what is due, as far as sockets take it.
-fn speak_on_time(
-    run: &mut Run<'_>,
-    talk: &mut impl Talk,
-    schedule: &mut Schedule,
-    now: Instant,
-    out: &mut Vec<u8>,
-) {
-    while schedule.next().is_some_and(|due| due <= now) {
+/// Messages that are said before it is looked what has come: whoever is behind still reads.
+const SPEAK_MAX: usize = 1_000;
+
+/// Says what is due, as far as sockets take it; true if more could be said at once.
+fn speak_on_time(run: &mut Run<'_>, talk: &mut impl Talk, schedule: &mut Schedule, now: Instant) -> bool {
+    let mut said = 0;
+    while said < SPEAK_MAX && schedule.next().is_some_and(|due| due <= now) {
         let can = |index| run.fleet.has_room(index);
-        let Some(speaker) = talk.next_speaker(&can) else { return };
-        let Some(intended) = schedule.take_due(now) else { return };
-        out.clear();
-        talk.say(speaker, intended, out);
-        run.fleet.send(speaker, out);
+        let Some(speaker) = talk.next_speaker(&can) else { break };
+        let Some(intended) = schedule.take_due(now) else { break };
+        run.fleet.queue(speaker, |out| talk.say(speaker, intended, out));
+        said += 1;
     }
+    run.fleet.flush();
+    said == SPEAK_MAX
 }
 
 /// Says whatever may be under way; what one connection says at once goes in one write.
