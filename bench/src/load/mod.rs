@@ -65,7 +65,7 @@ fn target(arguments: &Arguments, path: &str, payload_bytes: usize) -> Result<Tar
         namespace: "/".to_owned(),
         secure,
         patience: Patience { limit: OPEN_TIMEOUT, stop: None },
-        sources_from: 0,
+        own_sources: true,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Where the server is, and the way to a connection with it.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use mio::net::TcpStream;
@@ -34,9 +34,9 @@ pub struct Target {
     pub secure: Option<Secure>,
     /// How long a handshake may take.
     pub patience: Patience,
-    /// From this connection on, those to this machine choose a source address of their own, since the ports of one run out. To
-    /// choose costs more the more closed connections still rest.
-    pub sources_from: usize,
+    /// Whether connections to this machine have source addresses of their own from the first on, and not only once the ports
+    /// of the usual one run out. To choose one costs more the more closed connections still rest.
+    pub own_sources: bool,
 }
 
 impl Target {
@@ -58,7 +58,15 @@ impl Target {
     }
 
     fn shake_hands(&self, index: usize) -> Result<Opened, Failure> {
-        let stream = self.connect(index).map_err(|error| self.failure(error))?;
+        let source = Some(source(index)).filter(|_| self.address.ip() == Ipv4Addr::LOCALHOST);
+        let mut connected = self.connect(source.filter(|_| self.own_sources));
+        if let (Err(error), Some(_)) = (&connected, source)
+            && error.kind() == ErrorKind::AddrNotAvailable
+            && !self.own_sources
+        {
+            connected = self.connect(source);
+        }
+        let stream = connected.map_err(|error| self.failure(error))?;
         let mut channel = match &self.secure {
             None => Channel::Plain(stream),
             Some(secure) => Channel::Secure(secure(stream).map_err(|what| Failure::Handshake { what })?),
@@ -76,13 +84,10 @@ impl Target {
         Ok(Opened::new(channel, early, self.patience.clone()))
     }
 
-    fn connect(&self, index: usize) -> io::Result<TcpStream> {
+    fn connect(&self, source: Option<Ipv4Addr>) -> io::Result<TcpStream> {
         let socket = Socket::new(Domain::for_address(self.address), Type::STREAM, None)?;
-        if self.address.ip() == Ipv4Addr::LOCALHOST
-            && let Some(index) = index.checked_sub(self.sources_from)
-        {
-            let number = 1 + u8::try_from(index / CONNECTIONS_PER_ADDRESS).unwrap_or(0);
-            socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 1, number), 0)).into())?;
+        if let Some(source) = source {
+            socket.bind(&SocketAddr::from((source, 0)).into())?;
         }
         if self.patience.stop.is_some() {
             // It bounds the time to connect as well.
@@ -107,6 +112,13 @@ impl Target {
             _ => Failure::Connect { address, error },
         }
     }
+}
+
+/// The address of this machine that connection number `index` comes from.
+fn source(index: usize) -> Ipv4Addr {
+    const ADDRESSES: usize = 250;
+    let number = (index / CONNECTIONS_PER_ADDRESS) % ADDRESSES;
+    Ipv4Addr::new(127, 0, 1, 1 + u8::try_from(number).unwrap_or(0))
 }
 
 /// Raises the limit of open files as far as this process may; each connection is one.

@@ -10,13 +10,10 @@ use mio::{Events, Poll, Token};
 use super::timer::Timer;
 use crate::failure::{Failure, Trouble};
 use crate::link::{Connection, Patience, READ_BUFFER_BYTES, Target, raise_file_limit};
-use crate::plan::{Plan, Scenario};
+use crate::plan::Plan;
 
 /// What may wait for a connection's socket; then its next messages wait for their turn, and their latency tells.
 const UNSENT_LIMIT_BYTES: usize = 1 << 20;
-
-/// An address has some 28,000 ports; others use them, too.
-const SOURCES_FROM: usize = 20_000;
 
 /// After so many that were refused one after another no more are tried.
 const REFUSED_IN_A_ROW_MAX: u64 = 10;
@@ -81,8 +78,7 @@ impl Fleet {
             path: url.path().to_owned(),
             namespace: url.namespace().to_owned(),
             secure: None,
-            // One after another needs no port for long.
-            sources_from: if plan.scenario == Scenario::Connect { usize::MAX } else { SOURCES_FROM },
+            own_sources: false,
             patience: Patience { limit: plan.stall, stop: Some(Arc::clone(stop)) },
         };
         Ok(Self {
@@ -168,10 +164,14 @@ impl Fleet {
     }
 
     fn note_refused(&mut self, trouble: Trouble) -> bool {
-        // More files will not be there a moment later, and the first refusal of all is likely everybody's.
-        let hopeless = matches!(trouble.failure, Failure::FileLimit { .. } | Failure::NoPort { .. });
+        // More files and ports will not be there a moment later, and while silence is waited for nobody answers pings.
+        let hopeless = matches!(
+            trouble.failure,
+            Failure::FileLimit { .. } | Failure::NoPort { .. } | Failure::Silent { .. }
+        );
         self.refused.add(trouble);
         self.refused_in_a_row += 1;
+        // The first refusal of all is likely everybody's.
         !hopeless && self.refused_in_a_row < self.tried().min(REFUSED_IN_A_ROW_MAX as usize) as u64
     }
 

@@ -115,6 +115,7 @@ impl Run<'_> {
     fn open_all(&mut self, mut opened: impl FnMut(&mut Self, usize, Instant, Instant)) -> Result<(), End> {
         /// Handshakes between two looks at what came meanwhile.
         const LOOK_EVERY: usize = 64;
+        let mut looked = Instant::now();
         for index in 0..self.plan.connections {
             if self.is_told_to_end() {
                 return Err(End::Interrupted);
@@ -127,7 +128,8 @@ impl Run<'_> {
             } else if !go_on {
                 break;
             }
-            if index % LOOK_EVERY == 0 {
+            if index % LOOK_EVERY == 0 || now - looked >= LOOK_INTERVAL {
+                looked = now;
                 self.turn(Duration::ZERO, None, &mut |_, _, _, _| false)?;
                 self.tell(now, "  (opening)");
             }
