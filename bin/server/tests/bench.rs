@@ -118,7 +118,7 @@ fn a_message_may_be_shorter_than_its_number_and_longer_than_a_frame_of_16_bits()
 #[test]
 fn a_rate_out_of_reach_is_measured_as_late_and_not_as_silence() {
     let server = Server::start(&[]);
-    let arguments = ["--warm-up", "0", "--rate", "1000000", "--stall", "1s"];
+    let arguments = ["--warm-up", "0", "--rate", "1000000", "--stall", "2s"];
     let results = results("echo", &server.websocket("/echo"), &arguments);
     assert!(results["per_second"].as_f64() > Some(0.0) && results["messages"] == 200_000, "{results}");
 }

@@ -1,6 +1,8 @@
 //! The load: connections that measure what a real-time server answers, and how fast.
 //!
-//! One thread over edge-triggered epoll (mio): it has to be faster than whatever it measures.
+//! One thread over edge-triggered epoll (mio): it has to be faster than whatever it measures. [`run`] does what a [`Plan`] says and
+//! returns a [`Report`]; that is `fanfare bench`. `fanfare-bench` has runs of its own, which count messages without looking at them
+//! and read what they cost the server's process, over the same [`Target`] and [`Connection`].
 
 mod failure;
 mod link;
