@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by its panic")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -118,7 +118,7 @@ fn a_message_may_be_shorter_than_its_number_and_longer_than_a_frame_of_16_bits()
 #[test]
 fn a_rate_out_of_reach_is_measured_as_late_and_not_as_silence() {
     let server = Server::start(&[]);
-    let arguments = ["--warm-up", "0", "--rate", "1000000", "--stall", "2s"];
+    let arguments = ["--warm-up", "0", "--rate", "1000000", "--stall", "1s"];
     let results = results("echo", &server.websocket("/echo"), &arguments);
     assert!(results["per_second"].as_f64() > Some(0.0) && results["messages"] == 200_000, "{results}");
 }
@@ -244,7 +244,7 @@ fn a_server_that_stands_still_is_told_after_the_stall_limit() {
     signal(&server.child, "-STOP");
     let (sentence, results) = failed(&ended(child, progress));
     assert!(sentence.contains("went silent: nothing came for 0.5 s (--stall)"), "{sentence}");
-    assert!(sentence.contains("3 messages are waited for"), "{sentence}");
+    assert!(sentence.contains("messages waited for: 3"), "{sentence}");
     assert!(results["messages"].as_u64() > Some(0), "{results}");
 }
 
@@ -255,7 +255,7 @@ fn a_door_that_does_not_echo_is_told_with_what_it_says_instead() {
     let (sentence, _) = failed(&bench("echo", &server.websocket("/chat"), &arguments));
     assert!(sentence.contains("invalid_json") || sentence.contains("Invalid message"), "{sentence}");
     let (sentence, _) = failed(&bench("fan-out", &server.websocket("/echo"), &arguments));
-    assert!(sentence.contains("1 of 1 connections hear nothing"), "{sentence}");
+    assert!(sentence.contains("hear nothing of what the first one says: 1 of 1"), "{sentence}");
     let room = [&arguments[..], &["--room", "r"]].concat();
     let (sentence, _) = failed(&bench("fan-out", &server.websocket("/binary"), &room));
     assert!(sentence.contains("silent") || sentence.contains("refused the room"), "{sentence}");
@@ -283,6 +283,41 @@ fn a_server_that_never_answers_a_handshake_is_told() {
     let url = format!("ws://{}/echo", listener.local_addr().unwrap());
     let (sentence, _) = failed(&bench("echo", &url, &["--stall", "300ms"]));
     assert!(sentence.contains("no answer within 0.3 s"), "{sentence}");
+}
+
+/// Answers the handshake of the load, whose key is always that of RFC 6455 §1.3, and hands out the connection.
+fn accept(listener: &TcpListener) -> TcpStream {
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        request.push(byte[0]);
+    }
+    let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+    let accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    stream.write_all((head.to_owned() + accept).as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn one_silent_connection_among_others_is_a_failure() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut speaks, _silent) = (accept(&listener), accept(&listener));
+        // Head, mask, 20 bytes; back they go without the mask.
+        let mut frame = [0; 26];
+        while speaks.read_exact(&mut frame).is_ok() {
+            let mut back = vec![0x81, 20];
+            back.extend((0..20).map(|index| frame[6 + index] ^ frame[2 + index % 4]));
+            speaks.write_all(&back).unwrap();
+        }
+    });
+    let (sentence, results) = failed(&bench("echo", &url, &["--connections", "2", "--stall", "400ms"]));
+    assert!(sentence.contains("went silent") && sentence.contains("messages waited for: 1"), "{sentence}");
+    assert!(results["messages"].as_u64() > Some(0) && results["errors"] == 0, "{results}");
+    server.join().unwrap();
 }
 
 #[test]

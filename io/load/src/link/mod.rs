@@ -49,7 +49,7 @@ impl Opened {
 }
 
 /// One of many connections with a poller. A run either counts ([`Connection::count`]), or looks at messages
-/// ([`Connection::look`]), or receives them ([`Connection::receive`]), which answers pings as well.
+/// ([`Connection::look`]), or, within this crate, receives them, which answers pings as well.
 pub struct Connection {
     channel: Channel,
     wire: Wire,

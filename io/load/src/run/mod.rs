@@ -243,7 +243,7 @@ impl Run<'_> {
         let mut report = Report::new(self.plan, &self.recorder, ended);
         report.connections_open = self.fleet.open();
         report.errors = self.fleet.errors();
-        report.set_late(self.late, self.plan.stall);
+        report.set_late(self.late, talking::LATE_STALLS * self.plan.stall);
         report.skipped = self.skipped;
         if let Some((begin, Some(end))) = self.meters {
             report.sent_bytes = end.sent_bytes - begin.sent_bytes;

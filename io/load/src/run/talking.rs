@@ -100,7 +100,7 @@ fn enter(run: &mut Run<'_>, room: &str) -> Result<(), End> {
         }
         if now - last >= run.plan.stall {
             let silent = waiting.iter().filter(|waits| **waits).count();
-            let what = format!("{silent} connections wait for an answer to their `join`");
+            let what = format!("connections that wait for an answer to their `join`: {silent}");
             return Err(End::Failed(silence(run, &what)));
         }
     }
@@ -117,7 +117,7 @@ fn call(run: &mut Run<'_>, talk: &mut FanOut) -> Result<(), End> {
         let now = Instant::now();
         if now >= until {
             let what = format!(
-                "{} of {} connections hear nothing of what the first one says",
+                "connections that hear nothing of what the first one says: {} of {}",
                 talk.deaf(),
                 run.fleet.open().saturating_sub(1)
             );
@@ -181,7 +181,8 @@ fn converse(run: &mut Run<'_>, talk: &mut impl Talk) -> Result<(), End> {
         if now - heard >= run.plan.stall {
             return Err(stalled(run, talk));
         }
-        if now >= end + run.plan.stall {
+        // Past the silence that would have ended it: something still comes.
+        if now >= end + LATE_STALLS * run.plan.stall {
             return give_up(run, talk, schedule.as_ref(), now);
         }
         // Sockets that take nothing are not waited for with a clock: they tell when they do.
@@ -210,6 +211,9 @@ fn converse(run: &mut Run<'_>, talk: &mut impl Talk) -> Result<(), End> {
         run.ready = ready;
     }
 }
+
+/// So many stall limits after its end a run gives up on what still comes.
+pub(super) const LATE_STALLS: u32 = 2;
 
 /// Messages that are said before it is looked what has come: whoever is behind still reads.
 const SPEAK_MAX: usize = 1_000;
@@ -255,7 +259,7 @@ fn speak_freely(run: &mut Run<'_>, talk: &mut impl Talk, out: &mut Vec<u8>) {
 /// Nothing comes any more.
 fn stalled(run: &Run<'_>, talk: &impl Talk) -> End {
     let waiting: u64 = talk.outstanding().map(|(_, count)| count).sum();
-    let what = format!("{waiting} {} are waited for", run.plan.scenario.units());
+    let what = format!("{} waited for: {waiting}", run.plan.scenario.units());
     End::Failed(silence(run, &what))
 }
 
@@ -301,5 +305,5 @@ fn silence(run: &Run<'_>, what: &str) -> String {
             .collect();
         format!("; the last message that nobody waited for was: {text}")
     });
-    format!("{url} went silent: nothing came for {limit} s (--stall), and {what}{stranger}")
+    format!("{url} went silent: nothing came for {limit} s (--stall); {what}{stranger}")
 }
