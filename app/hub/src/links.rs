@@ -14,8 +14,8 @@ use crate::ids::SocketId;
 use crate::shard::Shard;
 use crate::state::{Arrival, Reading};
 
-/// Bytes that one read may take: the buffer that a whole shard shares.
-pub const READ_BUFFER_BYTES: usize = 64 << 10;
+/// Bytes that one read may take: the buffer that a whole shard shares. A message of 64 KiB comes in one, with its header.
+pub const READ_BUFFER_BYTES: usize = 68 << 10;
 
 /// Slices of one vectored send.
 const SLICES_PER_SEND: usize = 64;

@@ -8,10 +8,13 @@ use crate::limits::SPAN_BYTES;
 
 /// Past it a chunk is sealed and the next begun.
 pub(crate) const CHUNK_BYTES: usize = 64 << 10;
+/// What a chunk has space for, so that a message of 64 KiB fits into one with its header.
+const CHUNK_CAPACITY: usize = CHUNK_BYTES + (4 << 10);
 /// Messages from this length on get a chunk of their own, so that they do not hold their neighbours' memory.
 const OWN_CHUNK_BYTES: usize = 16 << 10;
-/// Empty chunks kept for the next messages.
-const SPARE_CHUNKS: usize = 4;
+/// Empty chunks kept for the next messages: memory that is new has to be given by the kernel page by page, which takes longer than
+/// to fill it.
+const SPARE_CHUNKS: usize = 16;
 
 /// A range of bytes in a chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,7 +102,8 @@ impl Log {
     #[inline]
     pub(crate) fn append(&mut self, size_hint: usize, write: impl FnOnce(&mut Vec<u8>)) -> Span {
         let index = if size_hint >= OWN_CHUNK_BYTES {
-            let bytes = Vec::with_capacity(size_hint);
+            let fits = (CHUNK_CAPACITY / 2..=CHUNK_CAPACITY).contains(&size_hint);
+            let bytes = if fits { self.fresh_chunk() } else { Vec::with_capacity(size_hint) };
             self.allocated_bytes += bytes.capacity();
             self.vacant_chunk(bytes)
         } else {
@@ -108,11 +112,11 @@ impl Log {
             }
             self.current
         };
-        let chunk = &mut self.chunks[index as usize];
-        let before = chunk.bytes.capacity();
+        let before = self.chunks[index as usize].bytes.capacity();
         if before == 0 {
-            chunk.bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES));
+            self.chunks[index as usize].bytes = self.fresh_chunk();
         }
+        let chunk = &mut self.chunks[index as usize];
         let start = chunk.bytes.len();
         write(&mut chunk.bytes);
         let end = chunk.bytes.len();
@@ -137,6 +141,10 @@ impl Log {
         // A chunk is at most one message longer than CHUNK_BYTES, and messages are far below 4 GiB.
         let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Span { chunk, start: narrow(start), end: narrow(end) }
+    }
+
+    fn fresh_chunk(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK_CAPACITY))
     }
 
     fn vacant_chunk(&mut self, bytes: Vec<u8>) -> u32 {
@@ -181,9 +189,9 @@ impl Log {
         let current = &mut self.chunks[self.current as usize];
         if current.references == 0 {
             current.bytes.clear();
-            if current.bytes.capacity() > 2 * CHUNK_BYTES {
-                self.allocated_bytes -= current.bytes.capacity() - CHUNK_BYTES;
-                current.bytes = Vec::with_capacity(CHUNK_BYTES);
+            if current.bytes.capacity() > 2 * CHUNK_CAPACITY {
+                self.allocated_bytes -= current.bytes.capacity() - CHUNK_CAPACITY;
+                current.bytes = Vec::with_capacity(CHUNK_CAPACITY);
             }
         }
         while let Some(index) = self.unreferenced.pop() {
@@ -195,8 +203,8 @@ impl Log {
             let mut bytes = std::mem::take(&mut chunk.bytes);
             self.allocated_bytes -= bytes.capacity();
             self.vacant.push(index);
-            if bytes.capacity() <= 2 * CHUNK_BYTES
-                && bytes.capacity() >= CHUNK_BYTES
+            if bytes.capacity() <= 2 * CHUNK_CAPACITY
+                && bytes.capacity() >= CHUNK_CAPACITY
                 && self.spare.len() < SPARE_CHUNKS
             {
                 bytes.clear();
@@ -254,7 +262,7 @@ mod tests {
         assert!(spans[..8].iter().all(|span| span.chunk == spans[0].chunk));
         assert_ne!(spans[8].chunk, spans[0].chunk);
         assert_eq!((spans[8].start, spans[8].end), (0, 8_192));
-        assert_eq!(log.allocated_bytes(), 2 * 65_536);
+        assert_eq!(log.allocated_bytes(), 2 * 69_632);
     }
 
     #[test]
@@ -264,16 +272,16 @@ mod tests {
         for length in [8_192; 9].into_iter().chain([20_000]) {
             log.append(length, |out| out.resize(out.len() + length, 7));
         }
-        assert_eq!(log.allocated_bytes(), 2 * 65_536 + 20_000);
+        assert_eq!(log.allocated_bytes(), 2 * 69_632 + 20_000);
         log.end_turn();
-        assert_eq!(log.allocated_bytes(), 65_536, "the chunk for the next messages");
+        assert_eq!(log.allocated_bytes(), 69_632, "the chunk for the next messages");
         let span = write(&mut log, b"next");
         assert_eq!((span.start, span.end), (0, 4), "and it begins anew");
     }
 
     #[test]
     fn a_chunk_that_has_grown_is_given_back() {
-        for (length, kept) in [(131_072, 131_072), (131_073, 65_536)] {
+        for (length, kept) in [(139_264, 139_264), (139_265, 69_632)] {
             let mut log = Log::new();
             let span = log.append(1, |out| out.resize(length, 7));
             log.retain(span);
@@ -285,26 +293,43 @@ mod tests {
     }
 
     #[test]
-    fn four_chunks_of_the_usual_size_are_kept_for_the_next_messages() {
+    fn sixteen_chunks_of_the_usual_size_are_kept_for_the_next_messages() {
         let mut log = Log::new();
         let adopt = |log: &mut Log, capacity| {
             let span = log.adopt(Vec::with_capacity(capacity));
             log.retain(span);
             log.release(span);
         };
-        for capacity in [65_535, 65_536, 131_072, 131_073] {
+        for capacity in [69_631, 69_632, 139_264, 139_265] {
             adopt(&mut log, capacity);
         }
         log.end_turn();
         let mut kept: Vec<_> = log.spare.iter().map(Vec::capacity).collect();
         kept.sort_unstable();
-        assert_eq!(kept, [65_536, 131_072]);
-        for _ in 0..4 {
-            adopt(&mut log, 65_536);
+        assert_eq!(kept, [69_632, 139_264]);
+        for _ in 0..16 {
+            adopt(&mut log, 69_632);
         }
         log.end_turn();
-        assert_eq!(log.spare.len(), 4);
+        assert_eq!(log.spare.len(), 16);
         assert!(log.spare.iter().all(Vec::is_empty));
+    }
+
+    #[test]
+    fn a_long_message_takes_a_chunk_that_was_used_before_where_it_fits() {
+        let mut log = Log::new();
+        let text = vec![7; 65_536];
+        let mut places = std::collections::HashSet::new();
+        for _ in 0..5 {
+            let span = log.append(text.len() + 14, |out| out.extend_from_slice(&text));
+            log.retain(span);
+            places.insert(log.bytes(span).as_ptr());
+            log.release(span);
+            log.end_turn();
+        }
+        assert_eq!(places.len(), 1);
+        let span = write(&mut log, &text[..20_000]);
+        assert_eq!(log.chunks[span.chunk()].bytes.capacity(), 20_000, "it would waste more than half");
     }
 
     #[test]
@@ -333,7 +358,7 @@ mod tests {
             log.release(span);
         }
         log.end_turn();
-        assert!(log.allocated_bytes() <= 2 * CHUNK_BYTES, "{}", log.allocated_bytes());
+        assert!(log.allocated_bytes() <= 2 * CHUNK_CAPACITY, "{}", log.allocated_bytes());
     }
 
     proptest! {
