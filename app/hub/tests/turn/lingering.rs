@@ -2,12 +2,13 @@
 
 use std::io::ErrorKind;
 
-use fanfare_hub::READ_BUFFER_BYTES;
-
 use crate::harness::House;
 
 /// What a lingering peer may still send.
 const TOLERATED_BYTES: usize = 4 << 20;
+
+/// What is sent at once; it divides the above.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// One connection that was closed by its peer at 1,000 ms and lingers.
 fn lingering() -> House {
@@ -60,11 +61,11 @@ fn nothing_to_read_and_an_interrupted_read_are_no_end() {
 #[test]
 fn it_may_send_four_mebibytes_and_no_byte_more() {
     let mut house = lingering();
-    for _ in 0..TOLERATED_BYTES / READ_BUFFER_BYTES - 1 {
-        house.ends(0).input = vec![0; READ_BUFFER_BYTES];
+    for _ in 0..TOLERATED_BYTES / PIECE_BYTES - 1 {
+        house.ends(0).input = vec![0; PIECE_BYTES];
         house.turn(&[0]);
     }
-    house.ends(0).input = vec![0; READ_BUFFER_BYTES - 1];
+    house.ends(0).input = vec![0; PIECE_BYTES - 1];
     house.turn(&[0]);
     house.ends(0).input = vec![0];
     house.turn(&[0]);
