@@ -174,7 +174,7 @@ fn past_the_budget_nobody_is_read_further_in_this_turn() {
 fn after_a_standstill_of_ten_seconds_the_largest_go_until_three_fifths_are_held() {
     let mut house = a_megabyte();
     // What is left of the three fifths has the chunk for the Close frame, and its span.
-    let smaller_bytes = (600_000 - 65_536 - 16) / 2;
+    let smaller_bytes = (600_000 - 69_632 - 16) / 2;
     for _ in 0..2 {
         assert_eq!(holder(&mut house, smaller_bytes).1, Reading::More);
     }
@@ -231,7 +231,7 @@ fn what_was_read_and_not_handled_is_counted() {
     let frame = [0x81, 0x81, 0, 0, 0, 0, b'x'];
     let before = house.shard(0).held_bytes();
     assert_eq!(house.bytes_before_a_turn(peer, &frame.repeat(1_000)), Reading::Later);
-    let answers = 65_536 + 16;
+    let answers = 69_632 + 16;
     assert_eq!(house.shard(0).held_bytes() - before, answers + (1_000 - 64) * frame.len());
 }
 
