@@ -300,8 +300,16 @@ impl<T: Transport> Links<T> {
             if share.read_bytes == 0 {
                 return self.carry(index);
             }
-            let room = share.read_bytes.min(self.buffer.len());
-            match link.transport.receive(&mut self.buffer[..room]) {
+            let space = shard.space(socket);
+            let is_direct = space.is_some();
+            let (room, read) = match space {
+                Some(space) => append(&mut link.transport, space, share.read_bytes),
+                None => {
+                    let room = share.read_bytes.min(self.buffer.len());
+                    (room, link.transport.receive(&mut self.buffer[..room]))
+                }
+            };
+            match read {
                 Ok(0) => {
                     link.unread = false;
                     return shard.end_of_input(socket);
@@ -310,7 +318,11 @@ impl<T: Transport> Links<T> {
                     share.read_bytes -= bytes;
                     // A short read empties an edge-triggered socket, unless its end is there to be read as well.
                     link.unread = bytes == room || link.to_end;
-                    reading = shard.receive(socket, &mut self.buffer[..bytes], &mut share);
+                    reading = if is_direct {
+                        shard.received_directly(socket, bytes, &mut share)
+                    } else {
+                        shard.receive(socket, &mut self.buffer[..bytes], &mut share)
+                    };
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => link.unread = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -445,4 +457,18 @@ impl<T: Transport> Links<T> {
         }
         taken
     }
+}
+
+/// Reads to the end of `buffer`, as far as it has space and at most so many bytes. Gives how many might have come.
+fn append<T: Transport>(
+    transport: &mut T,
+    buffer: &mut Vec<u8>,
+    bytes_max: usize,
+) -> (usize, io::Result<usize>) {
+    let start = buffer.len();
+    let room = bytes_max.min(buffer.capacity() - start);
+    buffer.resize(start + room, 0);
+    let read = transport.receive(&mut buffer[start..]);
+    buffer.truncate(start + *read.as_ref().unwrap_or(&0));
+    (room, read)
 }

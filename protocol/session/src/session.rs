@@ -136,6 +136,22 @@ impl Session {
         }
     }
 
+    /// Where the rest of a long message is to be read to; see [`Reader::space`](fanfare_websocket::Reader::space).
+    pub fn space(&mut self) -> Option<&mut Vec<u8>> {
+        if self.state == State::Open { self.reader.space() } else { None }
+    }
+
+    /// So many bytes have been appended to [`Session::space`]. Gives those that were too much, which come before whatever is read
+    /// next: call [`Session::receive`] with them in any case, since the message may be complete.
+    pub fn appended<'a>(&mut self, bytes: usize, turn: &mut Turn<'_>) -> (Vec<u8>, Received<'a>) {
+        self.last_seen_ms = turn.now_ms;
+        self.awaits_pong = false;
+        match self.reader.appended(bytes) {
+            Ok(excess) => (excess, Received::Nothing),
+            Err(misbehaved) => (Vec::new(), self.misbehaved(misbehaved, turn.transmit)),
+        }
+    }
+
     /// Takes bytes from the front of `input`, unmasking them in place, until one thing is complete. Returns how many.
     pub fn receive<'a>(&mut self, input: &'a mut [u8], turn: &mut Turn<'_>) -> (usize, Received<'a>) {
         if self.state == State::Over {

@@ -20,7 +20,6 @@
 //! assert!(matches!(read, Read::Text(text) if &*text == "hello"));
 //! ```
 
-mod ascii;
 mod close;
 mod close_code;
 mod deflate;
@@ -30,6 +29,7 @@ mod mask;
 mod message;
 mod misbehaved;
 mod reader;
+mod unchecked;
 mod utf8;
 
 pub use close::{CLOSE_REASON_BYTES_MAX, write_close};
@@ -48,4 +48,4 @@ pub use handshake::{
 pub use mask::unmask;
 pub use message::{Payload, Text};
 pub use misbehaved::Misbehaved;
-pub use reader::{Read, ReadContext, Reader, ShortMessage};
+pub use reader::{DIRECT_BYTES_MIN, Read, ReadContext, Reader, ShortMessage};

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use crate::misbehaved::Misbehaved;
-use crate::utf8::Pending;
+use crate::utf8;
 
 /// Bytes of a message or of a control frame: lent from the input where they lay there whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,47 +73,76 @@ impl Deref for Text<'_> {
     }
 }
 
-/// What has arrived of a message's content. Text becomes a `String` piece by piece, so no byte is checked twice.
+/// What has arrived of a message's content. Text is checked as it comes.
 #[derive(Debug)]
 pub(crate) enum Body {
-    Text { text: String, pending: Pending },
+    Text {
+        bytes: Vec<u8>,
+        /// How many of them are known to be whole characters: all but three at most.
+        checked: usize,
+    },
     Binary(Vec<u8>),
 }
 
 impl Body {
     pub(crate) fn text() -> Self {
-        Self::Text { text: String::new(), pending: Pending::default() }
+        Self::Text { bytes: Vec::new(), checked: 0 }
+    }
+
+    fn bytes(&self) -> &Vec<u8> {
+        let (Self::Text { bytes, .. } | Self::Binary(bytes)) = self;
+        bytes
+    }
+
+    fn bytes_mut(&mut self) -> &mut Vec<u8> {
+        let (Self::Text { bytes, .. } | Self::Binary(bytes)) = self;
+        bytes
     }
 
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Text { text, pending } => text.len() + pending.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
+        self.bytes().len()
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        match self {
-            Self::Text { text, .. } => text.capacity(),
-            Self::Binary(bytes) => bytes.capacity(),
-        }
+        self.bytes().capacity()
     }
 
     /// Appends the next piece. Where `size` is given, the body is known to end at that size, so no more is reserved.
     pub(crate) fn push(&mut self, piece: &[u8], size: Option<usize>) -> Result<(), Misbehaved> {
-        match self {
-            Self::Text { text, pending } => {
-                let needed = text.len() + pending.len() + piece.len();
-                text.reserve_exact(growth(needed, text.capacity(), size).saturating_sub(text.len()));
-                pending.push(piece, text).map_err(|_| Misbehaved::TextNotUtf8)
-            }
-            Self::Binary(bytes) => {
-                let needed = bytes.len() + piece.len();
-                bytes.reserve_exact(growth(needed, bytes.capacity(), size).saturating_sub(bytes.len()));
-                bytes.extend_from_slice(piece);
-                Ok(())
-            }
+        let bytes = self.bytes_mut();
+        let capacity = growth(bytes.len() + piece.len(), bytes.capacity(), size);
+        bytes.reserve_exact(capacity.saturating_sub(bytes.len()));
+        bytes.extend_from_slice(piece);
+        self.check()
+    }
+
+    /// The bytes, with space for so many more and no more than that. What is appended has to be checked.
+    pub(crate) fn space(&mut self, more: usize) -> &mut Vec<u8> {
+        let bytes = self.bytes_mut();
+        bytes.reserve_exact(more);
+        bytes
+    }
+
+    /// The last so many bytes.
+    pub(crate) fn tail(&mut self, length: usize) -> &mut [u8] {
+        let bytes = self.bytes_mut();
+        let start = bytes.len().saturating_sub(length);
+        bytes.get_mut(start..).unwrap_or_default()
+    }
+
+    /// Takes so many bytes off the end.
+    pub(crate) fn cut(&mut self, length: usize) -> Vec<u8> {
+        let bytes = self.bytes_mut();
+        bytes.split_off(bytes.len().saturating_sub(length))
+    }
+
+    /// Refuses text at the first byte that cannot belong to it.
+    pub(crate) fn check(&mut self) -> Result<(), Misbehaved> {
+        if let Self::Text { bytes, checked } = self {
+            let new = bytes.get(*checked..).unwrap_or_default();
+            *checked += utf8::whole_characters(new).map_err(|_| Misbehaved::TextNotUtf8)?;
         }
+        Ok(())
     }
 }
 
@@ -149,7 +178,7 @@ mod tests {
         body.push(b"ab\xE2\x82", None).unwrap();
         assert_eq!(body.len(), 4);
         body.push(b"\xAC", None).unwrap();
-        assert!(matches!(&body, Body::Text { text, pending } if text == "ab€" && pending.is_empty()));
+        assert!(matches!(&body, Body::Text { bytes, checked: 5 } if bytes == "ab€".as_bytes()));
         assert_eq!(body.push(b"\xFF", None), Err(Misbehaved::TextNotUtf8));
     }
 }

@@ -77,6 +77,9 @@ enum Step {
 /// The longest payload whose length stands in the frame's second byte (RFC 6455 §5.2).
 const SHORT_BYTES_MAX: usize = 125;
 
+/// So much of a frame has to be missing for it to be worth a read of its own.
+pub const DIRECT_BYTES_MIN: usize = 64 << 10;
+
 /// The first bytes of frames that are whole messages.
 const WHOLE_TEXT: u8 = 0x81;
 const WHOLE_BINARY: u8 = 0x82;
@@ -206,6 +209,37 @@ impl Reader {
         } else if let Some(Message { compression: Compression::Inflating(inflating), .. }) = message {
             pool.give_back(inflating.into_inflater());
         }
+    }
+
+    /// Where the rest of a long uncompressed message is to be read to, which then is not copied: what a transport gives may be
+    /// appended here, as far as there is space, and told to [`Reader::appended`]. The space is no more than what has arrived of the
+    /// message already, or [`DIRECT_BYTES_MIN`].
+    pub fn space(&mut self) -> Option<&mut Vec<u8>> {
+        let Partial { frame: Some(frame), message: Some(message), .. } = self.partial.as_deref_mut()? else {
+            return None;
+        };
+        let is_plain = !frame.opcode.is_control() && matches!(message.compression, Compression::None);
+        let left =
+            usize::try_from(frame.remaining).ok().filter(|left| is_plain && *left >= DIRECT_BYTES_MIN)?;
+        let more = left.min(message.body.len().max(DIRECT_BYTES_MIN));
+        Some(message.body.space(more))
+    }
+
+    /// So many bytes have been appended to [`Reader::space`]: they are unmasked and, of text, checked. What was too much for the
+    /// frame comes back as it came, to be read like any other input, which has to be done in any case: the message may be complete.
+    ///
+    /// # Errors
+    /// [`Misbehaved`] where the text is not UTF-8.
+    pub fn appended(&mut self, bytes: usize) -> Result<Vec<u8>, Misbehaved> {
+        let Some(Partial { frame: Some(frame), message: Some(message), .. }) = self.partial.as_deref_mut()
+        else {
+            return Ok(Vec::new());
+        };
+        let own = frame.available(bytes);
+        let excess = if bytes > own { message.body.cut(bytes - own) } else { Vec::new() };
+        frame.take(message.body.tail(own));
+        message.body.check()?;
+        Ok(excess)
     }
 
     /// The message at the front of `input` where it is as nearly all are: uncompressed, in one short frame, there whole, and
@@ -381,8 +415,10 @@ impl Reader {
         }
         match message.body {
             Body::Binary(bytes) => Ok(Read::Binary(Payload::Owned(bytes))),
-            Body::Text { text, pending } if pending.is_empty() => Ok(Read::Text(Text::Owned(text))),
-            Body::Text { .. } => Err(Misbehaved::TextNotUtf8),
+            Body::Text { bytes, .. } => {
+                let text = utf8::string_of(bytes).ok_or(Misbehaved::TextNotUtf8)?;
+                Ok(Read::Text(Text::Owned(text)))
+            }
         }
     }
 }

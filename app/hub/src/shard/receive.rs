@@ -31,6 +31,27 @@ impl Shard {
         self.process(socket, &mut leftover, share)
     }
 
+    /// Where the rest of a long message is to be read to, if one is under way: what is appended there, as far as there is space, is
+    /// not copied. Tell [`received_directly`](Self::received_directly).
+    pub fn space(&mut self, socket: SocketId) -> Option<&mut Vec<u8>> {
+        let connection = self.core.get_mut(socket)?;
+        // What was read before comes before it.
+        let is_next = connection.leftover.is_none() && !connection.paused;
+        if is_next { connection.session.space() } else { None }
+    }
+
+    /// Handles what was appended to [`space`](Self::space).
+    pub fn received_directly(&mut self, socket: SocketId, bytes: usize, share: &mut Share) -> Reading {
+        let slot = socket.slot;
+        let (mut excess, received) = self.core.appended(slot, bytes, share);
+        if let Received::Ended(end) = received {
+            self.core.ended(slot, &end);
+            self.settle();
+            return Reading::Done;
+        }
+        self.process(socket, &mut excess, share)
+    }
+
     /// Goes on with what was kept of a socket's bytes.
     pub fn resume(&mut self, socket: SocketId, share: &mut Share) -> Reading {
         let Some(connection) = self.core.get(socket) else { return Reading::Done };
@@ -202,6 +223,26 @@ impl Shard {
 }
 
 impl Core {
+    fn appended(&mut self, slot: u32, bytes: usize, share: &mut Share) -> (Vec<u8>, Received<'static>) {
+        let Some(connection) = connection_in(&mut self.slots, slot) else {
+            return (Vec::new(), Received::Nothing);
+        };
+        let rules = &self.rules[usize::from(connection.door.0)];
+        let mut turn = Turn {
+            now_ms: self.now.ms,
+            text_limit_bytes: rules.text_limit_bytes,
+            binary_limit_bytes: rules.binary_limit_bytes,
+            inflaters: &mut self.inflaters,
+            share,
+            transmit: &mut self.transmit,
+        };
+        let (excess, received) = connection.session.appended(bytes, &mut turn);
+        if !self.transmit.is_empty() {
+            self.flush_transmit(slot);
+        }
+        (excess, received)
+    }
+
     #[inline(always)]
     fn receive_one<'a>(
         &mut self,

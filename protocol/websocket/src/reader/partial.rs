@@ -57,7 +57,7 @@ impl Frame {
         taken
     }
 
-    fn available(&self, input_len: usize) -> usize {
+    pub(super) fn available(&self, input_len: usize) -> usize {
         usize::try_from(self.remaining).unwrap_or(usize::MAX).min(input_len)
     }
 
