@@ -21,6 +21,7 @@ use crate::entrance::Entrance;
 use crate::mailbox::{Mail, Mailboxes};
 use crate::polls::Polls;
 use crate::transport::{Newcomer, Socket};
+use crate::trim::{self, Trim};
 
 /// Events taken from the poller at once; where there are more, the next turn takes them.
 const EVENTS_PER_TURN: usize = 1024;
@@ -54,6 +55,7 @@ pub(crate) struct CoreLoop {
     /// Mail that has come and is not read yet.
     pub(crate) mail: VecDeque<Mail>,
     pub(crate) drain: Option<Drain>,
+    pub(crate) trim: Trim,
 }
 
 /// A drain that has begun.
@@ -113,7 +115,8 @@ impl CoreLoop {
             let requests = Some(drain.since_ms + REQUEST_GRACE_MS).filter(|at_ms| *at_ms > now.ms);
             requests.map_or(drain.cut_at_ms, |at_ms| at_ms.min(drain.cut_at_ms))
         });
-        let times = self.shard.wake_at_ms().into_iter().chain(self.links.wake_at_ms()).chain(drain);
+        let own = [self.links.wake_at_ms(), self.trim.wake_at_ms(), drain];
+        let times = self.shard.wake_at_ms().into_iter().chain(own.into_iter().flatten());
         times.min().unwrap_or(u64::MAX)
     }
 
@@ -149,6 +152,9 @@ impl CoreLoop {
         if self.shard.waits_for_mailboxes() && self.mailboxes.most_under_way() < MAILBOX_BYTES_MAX / 4 {
             // They may have been emptied while they were being filled, and then nobody says so.
             self.entrance.notify.notify_one();
+        }
+        if self.trim.is_due(self.shard.held_bytes(), now.ms) {
+            trim::give_back();
         }
         stopped || self.is_drained(now)
     }

@@ -22,6 +22,7 @@ mod server;
 mod service;
 mod stream;
 mod transport;
+mod trim;
 mod turn_away;
 
 pub use front::{Asset, Pages};

@@ -27,6 +27,7 @@ use crate::posting::Posting;
 use crate::random::{instance, random_array};
 use crate::service::Service;
 use crate::stream::SharedStream;
+use crate::trim::Trim;
 use crate::turn_away::turn_away;
 
 /// How long the acceptor rests after an error that the next attempt would only repeat, such as no free descriptor.
@@ -303,6 +304,7 @@ impl ShardThread {
             polls: Polls::default(),
             mail: VecDeque::new(),
             drain: None,
+            trim: Trim::default(),
         };
         let mut guard = StopAll(Some(mailboxes));
         let outcome = tasks.block_on(&runtime, async move {

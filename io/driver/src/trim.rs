@@ -1,0 +1,93 @@
+//! After a burst its memory goes back to the system.
+//!
+//! The allocator of glibc keeps pages that are free as long as something above them is in use, which after a burst is nearly always so:
+//! 57 KB stayed for each of 10,000 connections that had been sent 64 KiB (`bench/README.md`). Only when it is told to does it look for
+//! whole pages within.
+#![expect(unsafe_code, reason = "the one call that says so is C; measured in bench/README.md, \"Memory\"")]
+
+/// So much less than before is a burst that is over.
+const BURST_BYTES_MIN: usize = 32 << 20;
+
+/// How long it has to be over: what comes again at once would only be asked for again.
+const SETTLED_MS: u64 = 2_000;
+
+/// What a shard has held, and when to give back what it no longer does.
+#[derive(Debug, Default)]
+pub(crate) struct Trim {
+    /// The most since memory was last given back.
+    most_bytes: usize,
+    due_ms: Option<u64>,
+}
+
+impl Trim {
+    /// Notes what is held at the end of a turn. Says whether memory is to be given back now.
+    pub(crate) fn is_due(&mut self, held_bytes: usize, now_ms: u64) -> bool {
+        self.most_bytes = self.most_bytes.max(held_bytes);
+        let is_over = self.most_bytes - held_bytes >= BURST_BYTES_MIN && held_bytes <= self.most_bytes / 2;
+        if !is_over {
+            self.due_ms = None;
+            return false;
+        }
+        if now_ms < *self.due_ms.get_or_insert(now_ms + SETTLED_MS) {
+            return false;
+        }
+        *self = Self { most_bytes: held_bytes, due_ms: None };
+        true
+    }
+
+    /// When to look again, whatever happens.
+    pub(crate) fn wake_at_ms(&self) -> Option<u64> {
+        self.due_ms
+    }
+}
+
+/// Gives back what is free, beside the shard's thread: it takes the time of unmapping it.
+pub(crate) fn give_back() {
+    tokio::task::spawn_blocking(|| {
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        // SAFETY: it takes a number, and may be called from any thread at any time (malloc_trim(3)).
+        unsafe {
+            libc::malloc_trim(0);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_given_back_once_a_burst_has_been_over_for_two_seconds() {
+        let mut trim = Trim::default();
+        assert!(!trim.is_due(100 << 20, 0));
+        assert_eq!(trim.wake_at_ms(), None);
+        assert!(!trim.is_due(1 << 20, 1_000));
+        assert_eq!(trim.wake_at_ms(), Some(3_000));
+        assert!(!trim.is_due(1 << 20, 2_999));
+        assert!(trim.is_due(1 << 20, 3_000));
+        assert!(!trim.is_due(1 << 20, 9_000), "once");
+        assert_eq!(trim.wake_at_ms(), None);
+    }
+
+    #[test]
+    fn a_burst_that_comes_again_is_not_over() {
+        let mut trim = Trim::default();
+        assert!(!trim.is_due(100 << 20, 0));
+        assert!(!trim.is_due(1 << 20, 1_000));
+        assert!(!trim.is_due(90 << 20, 1_500));
+        assert_eq!(trim.wake_at_ms(), None);
+        assert!(!trim.is_due(1 << 20, 3_500));
+        assert!(trim.is_due(1 << 20, 5_500));
+    }
+
+    #[test]
+    fn what_is_not_worth_it_stays() {
+        let mut trim = Trim::default();
+        for held in [31 << 20, 0, 31 << 20, 0] {
+            assert!(!trim.is_due(held, 0) && trim.wake_at_ms().is_none());
+        }
+        let mut trim = Trim::default();
+        assert!(!trim.is_due(1000 << 20, 0));
+        assert!(!trim.is_due(600 << 20, 0) && trim.wake_at_ms().is_none(), "most of it is still in use");
+    }
+}
