@@ -1,5 +1,6 @@
 //! A connection of the load: opened while nothing else happens, then one of many with a poller.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Poll, Token};
 use socket2::{Domain, Socket, Type};
 
+use super::deflate;
 use super::socketio;
 use super::tls::{Channel, trusting};
 use super::wire::{Counter, Kind, Wire};
@@ -31,6 +33,8 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) wire: Wire,
     path: String,
+    /// Whether permessage-deflate is offered, and has to be agreed to.
+    deflates: bool,
     tls: Option<Arc<rustls::ClientConfig>>,
 }
 
@@ -57,7 +61,12 @@ impl Target {
         let address = SocketAddr::from(([127, 0, 0, 1], arguments.needed::<u16>("port")?));
         let path = if wire == Wire::SocketIo { socketio::PATH } else { path };
         let tls = arguments.has("tls").then(trusting).transpose()?;
-        Ok(Self { address, wire, path: arguments.text("path", path).to_owned(), tls })
+        let deflates = arguments.has("deflate");
+        Ok(Self { address, wire, path: arguments.text("path", path).to_owned(), deflates, tls })
+    }
+
+    pub(crate) fn deflates(&self) -> bool {
+        self.deflates
     }
 
     /// Opens connection number `index` and registers it under this number.
@@ -69,7 +78,8 @@ impl Target {
         let both = Interest::READABLE | Interest::WRITABLE;
         poll.registry().register(channel.stream(), Token(index), both).map_err(failed)?;
         let counter = Counter::new(self.wire);
-        Ok(Connection { channel, counter, unsent: Vec::new(), received: early })
+        let (unsent, deflates) = (VecDeque::new(), self.deflates);
+        Ok(Connection { channel, counter, unsent, received: early, deflates, inflated: 0 })
     }
 
     /// Opens connection number `index`, as far as the wire goes.
@@ -98,8 +108,10 @@ impl Target {
     fn upgrade(&self, channel: &mut Channel<std::net::TcpStream>) -> Result<Vec<u8>, String> {
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n",
-            self.path, self.address
+             Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{}\r\n",
+            self.path,
+            self.address,
+            if self.deflates { deflate::OFFER } else { "" },
         );
         let sent = channel.write(request.as_bytes()).and_then(|_| channel.flush());
         sent.map_err(|error| error.to_string())?;
@@ -113,6 +125,9 @@ impl Target {
                 let head = String::from_utf8_lossy(&answer[..end]).into_owned();
                 if !head.starts_with("HTTP/1.1 101") || !head.contains(ACCEPT) {
                     return Err(format!("no upgrade: {head}"));
+                }
+                if self.deflates && !deflate::is_agreed(&head) {
+                    return Err(format!("no permessage-deflate: {head}"));
                 }
                 return Ok(answer.split_off(end + 4));
             }
@@ -143,30 +158,52 @@ impl Opened {
 pub(crate) struct Connection {
     channel: Channel<TcpStream>,
     counter: Counter,
-    unsent: Vec<u8>,
+    unsent: VecDeque<u8>,
     /// What came with the handshake's answer, and what [`Connection::look`] has only a part of.
     received: Vec<u8>,
+    deflates: bool,
+    /// Messages that [`Connection::look`] found compressed.
+    inflated: u64,
 }
 
 impl Connection {
+    pub(crate) fn inflated(&self) -> u64 {
+        self.inflated
+    }
+
     /// Writes what fits; the rest waits for [`Connection::flush`].
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         if !self.unsent.is_empty() {
-            self.unsent.extend_from_slice(bytes);
+            self.unsent.extend(bytes);
             return Ok(());
         }
-        match self.channel.write(bytes) {
-            Ok(sent) => self.unsent.extend_from_slice(&bytes[sent..]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.unsent.extend_from_slice(bytes),
-            Err(error) => return Err(format!("sending failed: {error}")),
-        }
+        let sent = self.write(bytes)?;
+        self.unsent.extend(&bytes[sent..]);
         Ok(())
+    }
+
+    /// How much of it the socket takes.
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, String> {
+        match self.channel.write(bytes) {
+            Ok(sent) => Ok(sent),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(format!("sending failed: {error}")),
+        }
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), String> {
         self.channel.flush().map_err(|error| format!("sending failed: {error}"))?;
-        let waiting = std::mem::take(&mut self.unsent);
-        if waiting.is_empty() { Ok(()) } else { self.send(&waiting) }
+        let mut waiting = std::mem::take(&mut self.unsent);
+        while !waiting.is_empty() {
+            let front = waiting.as_slices().0;
+            let (sent, wanted) = (self.write(front)?, front.len());
+            waiting.drain(..sent);
+            if sent < wanted {
+                break;
+            }
+        }
+        self.unsent = waiting;
+        Ok(())
     }
 
     /// Reads what is there and counts the messages that end in it.
@@ -193,8 +230,15 @@ impl Connection {
             self.received.extend_from_slice(&buffer[..bytes]);
             let mut taken = 0;
             while let Some((length, payload)) = wire.read(&self.received[taken..]) {
+                let compressed = self.deflates && deflate::is_compressed(self.received[taken]);
                 taken += length;
-                payload.map_or(Ok(()), &mut look)?;
+                match payload {
+                    Some(payload) if compressed => {
+                        self.inflated += 1;
+                        look(&deflate::inflate(payload)?)?;
+                    }
+                    payload => payload.map_or(Ok(()), &mut look)?,
+                }
             }
             self.received.drain(..taken);
             if bytes < buffer.len() {

@@ -6,8 +6,8 @@ use std::time::Instant;
 use mio::{Events, Poll};
 
 use super::connection::{Connection, READ_BUFFER_BYTES, Target};
-use super::wire::{Kind, payload};
-use super::{STALL, Window};
+use super::wire::{Kind, beginning, payload};
+use super::{STALL, Window, verified};
 use crate::arguments::Arguments;
 
 /// Messages that each connection sends in the pass that looks at every byte.
@@ -104,6 +104,7 @@ fn verify(
 ) -> Result<String, String> {
     let mut sent = vec![0u64; connections.len()];
     let mut came = vec![0u64; connections.len()];
+    let each = verified(VERIFIED_PER_CONNECTION, bytes, connections.len());
     let expected = |index: usize, number: u64| {
         let mut expected = payload(index, number, bytes);
         if let super::wire::Wire::Raw { record_bytes } = target.wire {
@@ -115,7 +116,7 @@ fn verify(
     let mut buffer = vec![0; READ_BUFFER_BYTES];
     let mut send = |connection: &mut Connection, index: usize, wanted: u64| {
         let mut out = Vec::new();
-        while sent[index] < wanted.min(VERIFIED_PER_CONNECTION) {
+        while sent[index] < wanted.min(each) {
             target.wire.write(&mut out, Kind::Text, &payload(index, sent[index], bytes));
             sent[index] += 1;
         }
@@ -124,7 +125,7 @@ fn verify(
     for (index, connection) in connections.iter_mut().enumerate() {
         send(connection, index, in_flight)?;
     }
-    while came.iter().any(|came| *came < VERIFIED_PER_CONNECTION) {
+    while came.iter().any(|came| *came < each) {
         poll.poll(&mut events, Some(STALL)).map_err(|error| error.to_string())?;
         if events.is_empty() {
             return Err(format!("nothing came for {} s", STALL.as_secs()));
@@ -136,8 +137,7 @@ fn verify(
             connection.look(target.wire, &mut buffer, |message| {
                 let expected = expected(index, came[index]);
                 if message != expected {
-                    let (got, wanted) =
-                        (String::from_utf8_lossy(message), String::from_utf8_lossy(&expected));
+                    let (got, wanted) = (beginning(message), beginning(&expected));
                     return Err(format!("connection {index}: `{got}` came instead of `{wanted}`"));
                 }
                 came[index] += 1;

@@ -3,8 +3,11 @@
 mod broadcast;
 mod connect;
 mod connection;
+mod deflate;
 mod echo;
 mod idle;
+mod json;
+mod rooms;
 mod socketio;
 mod tls;
 mod wire;
@@ -20,6 +23,14 @@ const WARM_UP: Duration = Duration::from_millis(400);
 /// A wait without any event that ends a run: something was lost.
 const STALL: Duration = Duration::from_secs(20);
 
+/// Payload bytes that the pass which looks at every byte receives, where its messages are large.
+const VERIFIED_BYTES: u64 = 256 << 20;
+
+/// How many messages that pass has of each kind: `most`, or fewer large ones, but some.
+fn verified(most: u64, bytes: usize, receivers: usize) -> u64 {
+    (VERIFIED_BYTES / (bytes as u64 * receivers as u64).max(1)).clamp(most.min(3), most)
+}
+
 /// Runs one kind of load and prints what it saw.
 pub(crate) fn run(kind: &str, arguments: &Arguments) -> Result<(), String> {
     let line = match kind {
@@ -27,8 +38,11 @@ pub(crate) fn run(kind: &str, arguments: &Arguments) -> Result<(), String> {
         "broadcast" => broadcast::run(arguments)?,
         "idle" => idle::run(arguments)?,
         "connect" => connect::run(arguments)?,
+        "rooms" => rooms::run(arguments)?,
         other => {
-            return Err(format!("there is no load `{other}`; there are: echo, broadcast, idle, connect"));
+            return Err(format!(
+                "there is no load `{other}`; there are: echo, broadcast, idle, connect, rooms"
+            ));
         }
     };
     println!("{line}");

@@ -45,9 +45,13 @@ impl Wire {
         });
         match payload.len() {
             short @ 0..126 => out.push(0x80 | short as u8),
-            long => {
+            long @ 126..65_536 => {
                 out.push(0x80 | 126);
                 out.extend_from_slice(&(long as u16).to_be_bytes());
+            }
+            longer => {
+                out.push(0x80 | 127);
+                out.extend_from_slice(&(longer as u64).to_be_bytes());
             }
         }
         out.extend_from_slice(&MASK);
@@ -144,6 +148,12 @@ impl Counter {
     fn counts(&self, first: u8, length: usize) -> bool {
         first & 0x08 == 0 && (self.wire != Wire::SocketIo || socketio::may_be_event(length))
     }
+}
+
+/// As much of a message as one wants to read in an error.
+pub(crate) fn beginning(message: &[u8]) -> String {
+    let shown = &message[..message.len().min(100)];
+    format!("{} ({} bytes)", String::from_utf8_lossy(shown), message.len())
 }
 
 /// A payload that no other message of the run has: letters only, so that it is text as well.
