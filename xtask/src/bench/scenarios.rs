@@ -1,4 +1,4 @@
-//! What is compared: three sections, each with its servers and its tables.
+//! What is compared: sections, each with its servers and its tables.
 
 use super::peers::{Mode, Peer, RAW, SERVICE_PEERS, SOCKETIO_PEERS, WEBSOCKET_PEERS};
 
@@ -24,6 +24,10 @@ pub(crate) struct Scenario {
     pub(crate) load: &'static [&'static str],
     /// Only our server has it.
     pub(crate) only_ours: bool,
+    /// With permessage-deflate, so only servers that have it.
+    pub(crate) deflates: bool,
+    /// Part of the short run.
+    pub(crate) quick: bool,
     /// What ours is to reach: microseconds of CPU a message or a delivery at most, or bytes a connection.
     pub(crate) goal: Option<f64>,
 }
@@ -31,6 +35,39 @@ pub(crate) struct Scenario {
 impl Scenario {
     const fn with_goal(self, goal: f64) -> Self {
         Self { goal: Some(goal), ..self }
+    }
+
+    const fn quick(self) -> Self {
+        Self { quick: true, ..self }
+    }
+
+    const fn deflating(self) -> Self {
+        Self { deflates: true, ..self }
+    }
+
+    /// Whether this server takes part.
+    pub(crate) fn takes(&self, peer: &Peer) -> bool {
+        (peer.is_ours() || !self.only_ours) && (peer.deflates || !self.deflates)
+    }
+
+    /// What the server does it for.
+    pub(crate) fn what(&self) -> &'static str {
+        match self.load.first() {
+            Some(&"broadcast") => "delivery",
+            Some(&"connect") => "connection",
+            _ => "message",
+        }
+    }
+
+    /// The value of an option of the load.
+    pub(crate) fn option(&self, name: &str) -> Option<&'static str> {
+        let at = self.load.iter().position(|word| *word == name)?;
+        self.load.get(at + 1).copied()
+    }
+
+    /// Bytes of a message, where there are enough of them to count bytes and not messages only.
+    pub(crate) fn large_bytes(&self) -> Option<f64> {
+        self.option("--bytes")?.parse().ok().filter(|bytes| *bytes >= 1024.0)
     }
 }
 
@@ -40,7 +77,7 @@ const fn scenario(
     mode: Mode,
     load: &'static [&'static str],
 ) -> Scenario {
-    Scenario { key, about, mode, load, only_ours: false, goal: None }
+    Scenario { key, about, mode, load, only_ours: false, deflates: false, quick: false, goal: None }
 }
 
 const fn of_ours(key: &'static str, mode: Mode, load: &'static [&'static str]) -> Scenario {
@@ -55,6 +92,24 @@ pub(crate) const SECTIONS: &[Section] = &[
         base: (RAW, "raw"),
         scenarios: WEBSOCKET,
         idle: WEBSOCKET_IDLE,
+        idle_where: "at `/echo`",
+    },
+    Section {
+        name: "large",
+        title: "Large messages and compression",
+        peers: WEBSOCKET_PEERS,
+        base: (RAW, "raw"),
+        scenarios: LARGE,
+        idle: &[],
+        idle_where: "",
+    },
+    Section {
+        name: "memory",
+        title: "Memory of idle connections",
+        peers: WEBSOCKET_PEERS,
+        base: (RAW, "raw"),
+        scenarios: &[],
+        idle: MEMORY,
         idle_where: "at `/echo`",
     },
     Section {
@@ -83,8 +138,9 @@ const WEBSOCKET: &[Scenario] = &[
         "Echo, 100 connections, 20 bytes of text, 1 in flight",
         Mode::Echo,
         &["echo", "--in-flight", "1"],
-    ),
-    scenario("echo-16", "Echo, the same, 16 in flight", Mode::Echo, &["echo", "--in-flight", "16"]),
+    )
+    .quick(),
+    scenario("echo-16", "Echo, the same, 16 in flight", Mode::Echo, &["echo", "--in-flight", "16"]).quick(),
     scenario("echo-128", "Echo, the same, 128 in flight", Mode::Echo, &["echo", "--in-flight", "128"]),
     scenario(
         "broadcast-1",
@@ -97,13 +153,74 @@ const WEBSOCKET: &[Scenario] = &[
         "Broadcast, the same, 16 in flight",
         Mode::Broadcast,
         &["broadcast", "--in-flight", "16"],
-    ),
+    )
+    .quick(),
     of_ours("room-1", Mode::Broadcast, &["broadcast", "--room", "hall", "--in-flight", "1"]),
-    of_ours("room-16", Mode::Broadcast, &["broadcast", "--room", "hall", "--in-flight", "16"]),
+    of_ours("room-16", Mode::Broadcast, &["broadcast", "--room", "hall", "--in-flight", "16"]).quick(),
+];
+
+/// The fewer the larger, so that the load's copies of them stay small beside the server's work.
+const LARGE: &[Scenario] = &[
+    scenario(
+        "echo-1k",
+        "Echo of 1 KiB, 100 connections, 1 in flight",
+        Mode::Echo,
+        &["echo", "--bytes", "1024"],
+    )
+    .quick(),
+    scenario(
+        "echo-64k",
+        "Echo of 64 KiB, 16 connections, 1 in flight",
+        Mode::Echo,
+        &["echo", "--bytes", "65536", "--connections", "16"],
+    )
+    .quick(),
+    scenario(
+        "echo-16m",
+        "Echo of 16 MiB, 2 connections, 1 in flight",
+        Mode::Echo,
+        &["echo", "--bytes", "16777216", "--connections", "2"],
+    ),
+    scenario(
+        "broadcast-1m",
+        "Broadcast of 1 MiB to 100, one at a time",
+        Mode::Broadcast,
+        &["broadcast", "--bytes", "1048576", "--receivers", "100"],
+    ),
+    scenario(
+        "json-plain",
+        "Broadcast of 1 KiB of JSON to 1,000, one at a time, as it is",
+        Mode::Broadcast,
+        &["broadcast", "--bytes", "1024", "--json"],
+    ),
+    scenario(
+        "json-deflate",
+        "Broadcast, the same, with permessage-deflate",
+        Mode::Broadcast,
+        &["broadcast", "--bytes", "1024", "--json", "--deflate"],
+    )
+    .deflating()
+    .quick(),
+];
+
+const MEMORY: &[Scenario] = &[
+    scenario(
+        "burst",
+        "10,000 connections, and after each has had 64 KiB echoed",
+        Mode::Echo,
+        &["idle", "--burst", "65536"],
+    ),
+    scenario(
+        "deflate",
+        "10,000 connections with permessage-deflate, and after each has had 1 KiB echoed",
+        Mode::Echo,
+        &["idle", "--deflate", "--burst", "1024"],
+    )
+    .deflating(),
 ];
 
 const WEBSOCKET_IDLE: &[Scenario] = &[
-    scenario("idle", "Idle connections, 10,000 open", Mode::Echo, &["idle"]),
+    scenario("idle", "Idle connections, 10,000 open", Mode::Echo, &["idle"]).quick(),
     of_ours("idle-room", Mode::Echo, &["idle", "--join"]),
 ];
 
@@ -114,7 +231,8 @@ const SOCKETIO: &[Scenario] = &[
         Mode::Echo,
         &["echo", "--in-flight", "1"],
     )
-    .with_goal(6.0),
+    .with_goal(6.0)
+    .quick(),
     scenario(
         "echo-16",
         "Echo of an event, the same, 16 in flight",
@@ -135,13 +253,15 @@ const SOCKETIO: &[Scenario] = &[
         Mode::Broadcast,
         &["broadcast", "--in-flight", "16"],
     )
-    .with_goal(1.0 / 1.8),
+    .with_goal(1.0 / 1.8)
+    .quick(),
     scenario("connect", "Handshake and close, one after another", Mode::Echo, &["connect"]).with_goal(36.0),
 ];
 
 const SOCKETIO_IDLE: &[Scenario] =
     &[scenario("idle-room", "Idle connections in rooms of 100, 10,000 open", Mode::Room, &["idle"])
-        .with_goal(1024.0)];
+        .with_goal(1024.0)
+        .quick()];
 
 const SERVICE: &[Scenario] = &[
     scenario(
@@ -149,7 +269,8 @@ const SERVICE: &[Scenario] = &[
         "WebSocket echo, 100 connections, 20 bytes of text, 1 in flight",
         Mode::Echo,
         &["echo", "--in-flight", "1"],
-    ),
+    )
+    .quick(),
     scenario("echo-16", "WebSocket echo, the same, 16 in flight", Mode::Echo, &["echo", "--in-flight", "16"]),
     scenario("connect", "Handshake and close, one after another", Mode::Echo, &["connect"]),
 ];
