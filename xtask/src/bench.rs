@@ -76,7 +76,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
         });
         publish(&folder, Some((name, rounds)))
     };
-    for section in sections {
+    for section in sections.into_iter().filter(|section| section.has_any(&plan)) {
         let costs = if plan.publishes { costs::of_ours(&bench, section.name)? } else { json!([]) };
         tell(section.name, section.peers, run::all(&bench, section, &plan), costs)?;
     }

@@ -129,13 +129,13 @@ fn pairs(
     plan: &Plan,
     scenarios: &'static [Scenario],
 ) -> impl Iterator<Item = (&'static Scenario, &'static Peer)> {
-    let (without, short) = (bench.without, plan.short);
+    let without = bench.without;
     let peers = move |scenario: &'static Scenario| {
         let peers =
             section.peers.iter().filter(move |peer| scenario.takes(peer) && Some(peer.name) != without);
         peers.map(move |peer| (scenario, peer))
     };
-    scenarios.iter().filter(move |scenario| scenario.quick || !short).flat_map(peers)
+    scenarios.iter().filter(|scenario| scenario.is_in(plan)).flat_map(peers)
 }
 
 fn measure(bench: &Bench<'_>, scenario: &Scenario, peer: &Peer, more: &[&str]) -> Result<Value, String> {

@@ -1,6 +1,7 @@
 //! What is compared: sections, each with its servers and its tables.
 
 use super::peers::{Mode, Peer, RAW, SERVICE_PEERS, SOCKETIO_PEERS, WEBSOCKET_PEERS};
+use super::run::Plan;
 
 /// Servers that do the same things, and the tables of what it costs them.
 pub(crate) struct Section {
@@ -14,6 +15,13 @@ pub(crate) struct Section {
     pub(crate) idle: &'static [Scenario],
     /// Where the idle connections of ours are.
     pub(crate) idle_where: &'static str,
+}
+
+impl Section {
+    /// Whether a run has anything of it.
+    pub(crate) fn has_any(&self, plan: &Plan) -> bool {
+        self.scenarios.iter().chain(self.idle).any(|scenario| scenario.is_in(plan))
+    }
 }
 
 /// One table.
@@ -43,6 +51,10 @@ impl Scenario {
 
     const fn deflating(self) -> Self {
         Self { deflates: true, ..self }
+    }
+
+    pub(crate) fn is_in(&self, plan: &Plan) -> bool {
+        self.quick || !plan.short
     }
 
     /// Whether this server takes part.
