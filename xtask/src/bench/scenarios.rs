@@ -286,3 +286,41 @@ const SERVICE: &[Scenario] = &[
     scenario("echo-16", "WebSocket echo, the same, 16 in flight", Mode::Echo, &["echo", "--in-flight", "16"]),
     scenario("connect", "Handshake and close, one after another", Mode::Echo, &["connect"]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(key: &str) -> &'static Scenario {
+        LARGE.iter().chain(WEBSOCKET).find(|scenario| scenario.key == key).unwrap()
+    }
+
+    #[test]
+    fn only_those_that_deflate_take_part_where_it_is_deflated() {
+        let taking = |key: &str| -> Vec<&str> {
+            WEBSOCKET_PEERS.iter().filter(|peer| of(key).takes(peer)).map(|peer| peer.name).collect()
+        };
+        assert_eq!(taking("json-deflate"), ["fanfare", "sockudo-ws", "uWebSockets", "ws", "yawc"]);
+        assert_eq!(taking("json-plain").len(), WEBSOCKET_PEERS.len());
+        assert_eq!(taking("room-1"), ["fanfare"]);
+    }
+
+    #[test]
+    fn what_is_large_follows_from_what_the_load_sends() {
+        assert_eq!(of("echo-64k").large_bytes(), Some(65_536.0));
+        assert_eq!(of("echo-1").large_bytes(), None);
+        assert_eq!((of("broadcast-1m").what(), of("echo-1").what()), ("delivery", "message"));
+    }
+
+    #[test]
+    fn no_two_tables_of_a_section_have_one_name() {
+        for section in SECTIONS {
+            let mut keys: Vec<&str> =
+                section.scenarios.iter().chain(section.idle).map(|scenario| scenario.key).collect();
+            let count = keys.len();
+            keys.sort_unstable();
+            keys.dedup();
+            assert_eq!(keys.len(), count, "{}", section.name);
+        }
+    }
+}

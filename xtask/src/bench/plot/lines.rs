@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::super::spread::Spread;
-use super::{WIDTH, line, number, picture, text, tick_label, ticks};
+use super::super::spread::{Spread, thousands};
+use super::{WIDTH, line, picture, text, tick_label, ticks};
 
 pub(crate) struct Point {
     pub(crate) at: f64,
@@ -52,7 +52,7 @@ pub(crate) fn lines(title: &str, unit: &str, along: &str, all: &[Line]) -> Strin
     places.dedup();
     for at in places {
         line(&mut out, "grid", (x(at), BOTTOM), (x(at), BOTTOM + 5.0));
-        text(&mut out, "quiet", "middle", (x(at), BOTTOM + 20.0), &number(at));
+        text(&mut out, "quiet", "middle", (x(at), BOTTOM + 20.0), &thousands(at));
     }
     text(&mut out, "quiet", "middle", (f64::midpoint(LEFT, RIGHT), BOTTOM + 40.0), along);
     for (place, (index, of, points)) in known.iter().enumerate() {

@@ -21,13 +21,13 @@ svg { font: 13px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif
 .grid { stroke: #d1d9e0; stroke-width: 1 } .whisker { stroke: #1f2328; stroke-width: 1.2; fill: none }
 .bar { fill: #aab4bf } .bar.ours { fill: #0969da } .goal { stroke: #bc4c00; stroke-width: 1.5; stroke-dasharray: 5 4 }
 text.goal { fill: #bc4c00; stroke: none; font-size: 12px }
-.s0 { --c: #59636e } .s1 { --c: #0969da } .s2 { --c: #bc4c00 } .s3 { --c: #1a7f37 } .s4 { --c: #8250df }
-.line { stroke: var(--c); stroke-width: 2; fill: none } .dot { fill: var(--c) } .spread { stroke: var(--c); stroke-width: 1.2 }
+.s0 { color: #59636e } .s1 { color: #0969da } .s2 { color: #bc4c00 } .s3 { color: #1a7f37 } .s4 { color: #8250df }
+.line { stroke: currentColor; stroke-width: 2; fill: none } .dot { fill: currentColor } .spread { stroke: currentColor; stroke-width: 1.2 }
 @media (prefers-color-scheme: dark) {
 .page { fill: #0d1117 } .value { stroke: #0d1117 } text { fill: #f0f6fc } .quiet { fill: #9198a1 }
 .grid { stroke: #30363d } .whisker { stroke: #f0f6fc }
 .bar { fill: #656c76 } .bar.ours { fill: #4493f8 } .goal { stroke: #f0883e } text.goal { fill: #f0883e }
-.s0 { --c: #9198a1 } .s1 { --c: #4493f8 } .s2 { --c: #f0883e } .s3 { --c: #3fb950 } .s4 { --c: #ab7df8 }
+.s0 { color: #9198a1 } .s1 { color: #4493f8 } .s2 { color: #f0883e } .s3 { color: #3fb950 } .s4 { color: #ab7df8 }
 }
 ";
 
