@@ -3,6 +3,8 @@
 //! Servers are pinned to core 0, the load to core 1. Results go to `bench/results.json` and, as tables with plots, between the
 //! markers of `bench/README.md`; those of the short runs to `target/xtask/bench`.
 
+mod breakdown;
+mod budget;
 mod costs;
 mod growth;
 mod machine;
@@ -11,6 +13,7 @@ mod plot;
 mod run;
 mod scenarios;
 mod spread;
+mod stages;
 mod table;
 
 use std::cell::Cell;
@@ -45,6 +48,12 @@ const FULL: Plan =
 
 /// Runs the comparison, or some of its sections, and writes its tables; true unless a server failed in it.
 pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool, String> {
+    match arguments {
+        ["budget"] => return write_budget(workspace),
+        ["costs"] => return write_costs(workspace, None),
+        ["costs", "before", servers] => return write_costs(workspace, Some(Path::new(servers))),
+        _ => {}
+    }
     let (plan, named) = match arguments {
         ["tables"] => return publish(&workspace.root.join(FOLDER), None).map(|()| true),
         ["quick", named @ ..] => (QUICK, named),
@@ -88,6 +97,38 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
     Ok(failed.is_empty())
 }
 
+/// Makes what the hot paths take now their budget; true where it could be counted.
+fn write_budget(workspace: &Workspace) -> Result<bool, String> {
+    let bench = for_counting(workspace, workspace.target.join("xtask").join("bench.log"))?;
+    budget::write(workspace, &bench)?;
+    Ok(true)
+}
+
+/// Counts the hot paths by stages; with `before` those of the servers in that folder, for what it was.
+fn write_costs(workspace: &Workspace, before: Option<&Path>) -> Result<bool, String> {
+    let mut bench = for_counting(workspace, workspace.target.join("xtask").join("bench.log"))?;
+    tools::need(&tools::STRACE, &bench.log)?;
+    if let Some(servers) = before {
+        servers.clone_into(&mut bench.servers);
+    }
+    breakdown::write(&bench, before.is_some())?;
+    Ok(true)
+}
+
+/// Holds the hot paths to their budget; how many keep it and how many do not.
+pub(crate) fn judge_budget(workspace: &Workspace, log: &Path) -> Result<(u32, u32), String> {
+    budget::judge(workspace, &for_counting(workspace, log.to_owned())?)
+}
+
+/// Our server and the load, without those of others.
+fn for_counting(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String> {
+    for tool in [&tools::TASKSET, &tools::VALGRIND] {
+        tools::need(tool, &log)?;
+    }
+    build_step(workspace, &log, OURS)?;
+    Ok(Bench { workspace, servers: workspace.target.clone(), log, without: None, next_port: first_port() })
+}
+
 /// The sections of these names, and whether growth is among them; all of them where none is named.
 fn chosen(named: &[&str]) -> Result<(Vec<&'static Section>, bool), String> {
     let names: Vec<&str> = SECTIONS.iter().map(|section| section.name).chain([growth::NAME]).collect();
@@ -127,31 +168,24 @@ fn publish(folder: &Path, section: Option<(&str, Value)>) -> Result<(), String> 
 
 /// Builds the servers and the load as they are used: release, with nothing measured in the way.
 fn build(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let steps: [&[&str]; 2] = [
-        &["build", "--release", "-p", "fanfare-server", "-p", "fanfare-bench"],
-        &["build", "--release", "--locked", "--manifest-path", "bench/peers/Cargo.toml"],
-    ];
-    for step in steps {
-        println!("cargo {} …", step.join(" "));
-        let mut command = Command::new(&cargo);
-        command.args(step).current_dir(&workspace.root).env("CARGO_TARGET_DIR", &workspace.target);
-        if !process::run(&mut command, &log, BUILD_LIMIT)?.success {
-            return Err(format!("cargo {} failed; see {}", step.join(" "), log.display()));
-        }
-    }
+    build_step(workspace, &log, OURS)?;
+    build_step(workspace, &log, THEIRS)?;
     tools::node_modules(workspace, "bench/peers/node", &log)?;
-    let without = (!built_uwebsockets(workspace, &cargo, &log)?).then_some(peers::UWEBSOCKETS);
-    // Several may run beside each other.
-    let own = u16::try_from(std::process::id() % u32::from(PORTS.end - PORTS.start) / 2).unwrap_or(0);
-    Ok(Bench { workspace, log, without, next_port: Cell::new(PORTS.start + own) })
+    let without = (!built_uwebsockets(workspace, &log)?).then_some(peers::UWEBSOCKETS);
+    Ok(Bench { workspace, servers: workspace.target.clone(), log, without, next_port: first_port() })
+}
+
+/// Several may run beside each other.
+fn first_port() -> Cell<u16> {
+    let own = std::process::id() % u32::from(PORTS.end - PORTS.start) / 2;
+    Cell::new(PORTS.start + u16::try_from(own).unwrap_or(0))
 }
 
 /// uWebSockets is C++ and needs more than the others; where it does not build the comparison goes on without it.
-fn built_uwebsockets(workspace: &Workspace, cargo: &str, log: &Path) -> Result<bool, String> {
+fn built_uwebsockets(workspace: &Workspace, log: &Path) -> Result<bool, String> {
     let folder = workspace.root.join("bench/peers/uwebsockets");
     println!("cargo build --release --locked in {} …", folder.display());
-    let mut command = Command::new(cargo);
+    let mut command = Command::new(cargo());
     command.args(["build", "--release", "--locked"]).current_dir(folder);
     command.env("CARGO_TARGET_DIR", peers::uwebsockets(&workspace.target));
     let built = process::run(&mut command, log, BUILD_LIMIT)?.success;
@@ -162,4 +196,22 @@ fn built_uwebsockets(workspace: &Workspace, cargo: &str, log: &Path) -> Result<b
         );
     }
     Ok(built)
+}
+
+const OURS: &[&str] = &["build", "--release", "-p", "fanfare-server", "-p", "fanfare-bench"];
+const THEIRS: &[&str] = &["build", "--release", "--locked", "--manifest-path", "bench/peers/Cargo.toml"];
+
+fn build_step(workspace: &Workspace, log: &Path, step: &[&str]) -> Result<(), String> {
+    println!("cargo {} …", step.join(" "));
+    let mut command = Command::new(cargo());
+    command.args(step).current_dir(&workspace.root).env("CARGO_TARGET_DIR", &workspace.target);
+    if process::run(&mut command, log, BUILD_LIMIT)?.success {
+        Ok(())
+    } else {
+        Err(format!("cargo {} failed; see {}", step.join(" "), log.display()))
+    }
+}
+
+fn cargo() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }

@@ -31,6 +31,9 @@ The project's own commands.
                                the servers of others beside ours: full into bench/README.md; quick in five minutes, and smoke to
                                see that everything works, into target/xtask/bench
   cargo xtask bench tables     tables and plots once more, of the results that are there
+  cargo xtask bench budget     counts the instructions of the hot paths and makes that their budget
+  cargo xtask bench costs [before DIR]
+                               where those instructions go, into bench/COSTS.md; of the servers in DIR/release
   cargo xtask faults           plants eleven faults and sees that the simulation notices each
 ";
 

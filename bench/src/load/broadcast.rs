@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use fanfare_load::{Connection, Kind, READ_BUFFER_BYTES, Target, Wire, beginning, payload};
 use mio::{Events, Poll};
 
-use super::connection::{Connection, READ_BUFFER_BYTES, Target};
 use super::json;
-use super::wire::{Kind, Wire, beginning, payload};
 use super::{STALL, Window, verified};
 use crate::arguments::Arguments;
 
@@ -23,7 +22,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     let bytes = arguments.number("bytes", 64)?;
     let in_flight: u64 = arguments.number("in-flight", 1)?;
     let room = arguments.text("room", "");
-    let target = Target::of(arguments, if room.is_empty() { "/binary" } else { "/chat" }, bytes)?;
+    let target = super::target(arguments, if room.is_empty() { "/binary" } else { "/chat" }, bytes)?;
     let receivers: usize = arguments.number("receivers", 1_000)?;
     let mut poll = Poll::new().map_err(|error| error.to_string())?;
     let connections =
@@ -189,7 +188,7 @@ impl Crowd {
             }
         }
         let inflated: u64 = self.connections.iter().map(Connection::inflated).sum();
-        if self.target.deflates() && inflated < looked_at {
+        if self.target.deflates && inflated < looked_at {
             return Err(format!("only {inflated} of {looked_at} messages were compressed"));
         }
         Ok(format!("{{\"verified\":{looked_at},\"inflated\":{inflated}}}"))

@@ -3,14 +3,13 @@
 use std::time::Instant;
 
 use super::Window;
-use super::connection::Target;
 use crate::arguments::Arguments;
 
 /// Connections of the pass that only looks whether they open and close as they should.
 const VERIFIED: usize = 200;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
-    let target = Target::of(arguments, "/echo", 20)?;
+    let target = super::target(arguments, "/echo", 20)?;
     if arguments.has("verify") {
         for index in 0..VERIFIED {
             target.handshake(index)?.close(target.wire)?;

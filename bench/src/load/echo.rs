@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use fanfare_load::{Connection, Kind, READ_BUFFER_BYTES, Target, Wire, beginning, payload};
 use mio::{Events, Poll};
 
-use super::connection::{Connection, READ_BUFFER_BYTES, Target};
-use super::wire::{Kind, beginning, payload};
 use super::{STALL, Window, verified};
 use crate::arguments::Arguments;
 
@@ -16,7 +15,7 @@ const VERIFIED_PER_CONNECTION: u64 = 1_000;
 pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     let bytes = arguments.number("bytes", 20)?;
     let in_flight: u64 = arguments.number("in-flight", 1)?;
-    let target = Target::of(arguments, "/echo", bytes)?;
+    let target = super::target(arguments, "/echo", bytes)?;
     let mut poll = Poll::new().map_err(|error| error.to_string())?;
     let connections = (0..arguments.number("connections", 100)?).map(|index| target.open(index, &poll));
     let connections = connections.collect::<Result<Vec<_>, _>>()?;
@@ -107,7 +106,7 @@ fn verify(
     let each = verified(VERIFIED_PER_CONNECTION, bytes, connections.len());
     let expected = |index: usize, number: u64| {
         let mut expected = payload(index, number, bytes);
-        if let super::wire::Wire::Raw { record_bytes } = target.wire {
+        if let Wire::Raw { record_bytes } = target.wire {
             expected.resize(record_bytes, b'.');
         }
         expected

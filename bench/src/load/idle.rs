@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use fanfare_load::{Connection, Kind, READ_BUFFER_BYTES, Target, payload};
 use mio::{Events, Poll};
 
 use super::STALL;
-use super::connection::{Connection, READ_BUFFER_BYTES, Target};
-use super::wire::{Kind, payload};
 use crate::arguments::Arguments;
 use crate::measure::resident_bytes;
 
@@ -29,7 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     let count: usize = arguments.number("connections", 10_000)?;
     let server = arguments.needed("pid")?;
     let joins = arguments.has("join");
-    let target = Target::of(arguments, if joins { "/chat" } else { "/echo" }, 20)?;
+    let target = super::target(arguments, if joins { "/chat" } else { "/echo" }, 20)?;
     let mut idle = Idle {
         poll: Poll::new().map_err(|error| error.to_string())?,
         connections: Vec::new(),

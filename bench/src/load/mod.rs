@@ -2,17 +2,17 @@
 
 mod broadcast;
 mod connect;
-mod connection;
-mod deflate;
 mod echo;
 mod idle;
 mod json;
 mod rooms;
-mod socketio;
+mod steps;
 mod tls;
-mod wire;
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
+
+use fanfare_load::{Kind, SOCKETIO_PATH, Target, Wire};
 
 use crate::arguments::Arguments;
 use crate::measure::{Latencies, cpu_time};
@@ -39,14 +39,39 @@ pub(crate) fn run(kind: &str, arguments: &Arguments) -> Result<(), String> {
         "idle" => idle::run(arguments)?,
         "connect" => connect::run(arguments)?,
         "rooms" => rooms::run(arguments)?,
+        "membership" | "polling" | "compressed" => steps::run(kind, arguments)?,
         other => {
             return Err(format!(
-                "there is no load `{other}`; there are: echo, broadcast, idle, connect, rooms"
+                "there is no load `{other}`; there are: echo, broadcast, idle, connect, rooms, membership, polling, compressed"
             ));
         }
     };
     println!("{line}");
     Ok(())
+}
+
+/// A raw record is as long as the frame that the client would send.
+fn target(arguments: &Arguments, path: &str, payload_bytes: usize) -> Result<Target, String> {
+    let wire = match arguments.text("wire", "websocket") {
+        "websocket" => Wire::WebSocket,
+        "socketio" => Wire::SocketIo,
+        "raw" => {
+            let mut frame = Vec::new();
+            Wire::WebSocket.write(&mut frame, Kind::Binary, &vec![0; payload_bytes]);
+            Wire::Raw { record_bytes: frame.len() }
+        }
+        other => return Err(format!("--wire {other}: there are raw, websocket and socketio")),
+    };
+    let address = (Ipv4Addr::LOCALHOST, arguments.needed("port")?).into();
+    let path = if wire == Wire::SocketIo { SOCKETIO_PATH } else { path };
+    let secure = arguments.has("tls").then(tls::trusting).transpose()?;
+    Ok(Target {
+        address,
+        wire,
+        path: arguments.text("path", path).to_owned(),
+        deflates: arguments.has("deflate"),
+        secure,
+    })
 }
 
 /// How long a run goes on.

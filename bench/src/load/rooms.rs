@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use fanfare_load::{Connection, Kind, READ_BUFFER_BYTES, Target, payload};
 use mio::{Events, Poll};
 
-use super::connection::{Connection, READ_BUFFER_BYTES, Target};
-use super::wire::{Kind, payload};
 use super::{STALL, Window, verified};
 use crate::arguments::Arguments;
 
@@ -23,7 +22,7 @@ const VERIFIED: u64 = 2_000;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     let bytes = arguments.number("bytes", 64)?;
-    let target = Target::of(arguments, "/chat", bytes)?;
+    let target = super::target(arguments, "/chat", bytes)?;
     let mut poll = Poll::new().map_err(|error| error.to_string())?;
     let connections = (0..arguments.number("connections", 1_000)?).map(|index| target.open(index, &poll));
     let connections = connections.collect::<Result<Vec<_>, _>>()?;

@@ -7,6 +7,7 @@ use fanfare_hub::{Arrival, DoorId, Transport};
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::admission::Admitted;
 
@@ -30,7 +31,8 @@ impl Transport for Socket {
     #[inline]
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.stream {
-            Stream::Tcp(stream) => stream.read(buffer),
+            // Past libc, whose calls are made so that a thread can be cancelled in them: 60 instructions each.
+            Stream::Tcp(stream) => Ok(recv(stream, buffer, RecvFlags::empty()).map(|(bytes, _)| bytes)?),
             Stream::Bridge(stream) => stream.read(buffer),
         }
     }
@@ -38,7 +40,7 @@ impl Transport for Socket {
     #[inline]
     fn transmit(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match (&mut self.stream, slices) {
-            (Stream::Tcp(stream), [one]) => stream.write(one),
+            (Stream::Tcp(stream), [one]) => Ok(send(stream, one, SendFlags::NOSIGNAL)?),
             (Stream::Tcp(stream), many) => stream.write_vectored(many),
             (Stream::Bridge(stream), many) => stream.write_vectored(many),
         }

@@ -222,6 +222,13 @@ impl Engine {
         self.assembly = None;
     }
 
+    /// Whether there is nothing that [`Engine::held_bytes`] could count.
+    #[inline]
+    #[must_use]
+    pub fn holds_nothing(&self) -> bool {
+        self.assembly.is_none()
+    }
+
     /// Bytes held for a packet that is not whole.
     #[must_use]
     pub fn held_bytes(&self) -> usize {

@@ -3,13 +3,13 @@
 use fanfare_native::ErrorCode;
 use fanfare_websocket::{
     CloseCode, DeflateParameters, InflaterPool, Misbehaved, Opcode, Payload, Read, ReadContext, Reader, Role,
-    Text, write_close, write_frame,
+    ShortMessage, Text, write_close, write_frame,
 };
 
 use crate::heartbeat::{Check, Expiry, Heartbeat};
 use crate::native_state::{self, NativeState, Opened, Place};
 use crate::pending::Reply;
-use crate::turn::Turn;
+use crate::turn::{Share, Turn};
 
 /// How long the peer may take to answer our close frame (RFC 6455 §7.1.1 leaves it to us).
 pub const CLOSE_TIMEOUT_MS: u64 = 5_000;
@@ -93,6 +93,40 @@ impl Session {
             state: State::Open,
             awaits_pong: false,
             suspended: false,
+        }
+    }
+
+    /// The short message at the front of `input`, where there is one, somebody still listens, and the connection has not had its
+    /// share of the turn: then [`Session::take_short`] does what [`Session::receive`] does, for a part of the cost.
+    #[inline]
+    #[must_use]
+    pub fn short_message(&self, input: &[u8], limit_bytes: usize, share: &Share) -> Option<ShortMessage> {
+        if self.state != State::Open || share.is_used() {
+            return None;
+        }
+        self.reader.short_message(input, limit_bytes)
+    }
+
+    /// Takes a short message from the front of the input in which it was found.
+    #[inline(always)]
+    pub fn take_short<'a>(
+        &mut self,
+        short: ShortMessage,
+        input: &'a mut [u8],
+        turn: &mut Turn<'_>,
+    ) -> (usize, Received<'a>) {
+        self.last_seen_ms = turn.now_ms;
+        self.awaits_pong = false;
+        match short.lend(input) {
+            Some(Read::Text(text)) => {
+                turn.share.frames -= 1;
+                (short.frame_bytes(), Received::Text(text))
+            }
+            Some(Read::Binary(payload)) => {
+                turn.share.frames -= 1;
+                (short.frame_bytes(), Received::Binary(payload))
+            }
+            _ => (0, self.misbehaved(Misbehaved::TextNotUtf8, turn.transmit)),
         }
     }
 
@@ -225,6 +259,7 @@ impl Session {
     }
 
     /// Whether nothing that arrived is unfinished: without further bytes there is nothing to receive.
+    #[inline]
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.reader.is_idle()
@@ -352,6 +387,13 @@ impl Session {
         self.awaits_pong = true;
         self.asked_ms = now_ms;
         Check::Again { at_ms: now_ms + heartbeat.timeout_ms }
+    }
+
+    /// Whether there is nothing that [`Session::held_bytes`] could count.
+    #[inline]
+    #[must_use]
+    pub fn holds_nothing(&self) -> bool {
+        self.native.is_none() && self.reader.holds_nothing()
     }
 
     /// Bytes held for messages that are not finished or not yet due.

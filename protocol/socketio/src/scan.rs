@@ -81,8 +81,26 @@ impl<'a> Scanner<'a> {
 
     /// Goes to the first byte that does not stand for itself in a string: eight at once as long as none of them is one.
     fn skip_plain(&mut self) {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        self.at += plain_eights(rest) * 8;
+        let bytes = self.text.as_bytes();
+        let (eights, rest) = bytes.get(self.at..).unwrap_or_default().as_chunks::<8>();
+        for eight in eights {
+            let special = special(u64::from_le_bytes(*eight));
+            if special != 0 {
+                // The first of them: what comes after it may be marked for it.
+                self.at += special.trailing_zeros() as usize / 8;
+                return;
+            }
+            self.at += 8;
+        }
+        if rest.is_empty() {
+            return;
+        }
+        if let Some(last) = bytes.last_chunk::<8>() {
+            // What is left is at the end of the last eight. The zeros behind it are special: they end it.
+            let left = u64::from_le_bytes(*last) >> (8 * (8 - rest.len()));
+            self.at += special(left).trailing_zeros() as usize / 8;
+            return;
+        }
         self.take_while(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
     }
 
@@ -210,23 +228,28 @@ impl<'a> Quoted<'a> {
 
 /// Whether a text stands for itself in a string.
 pub(crate) fn is_plain(text: &str) -> bool {
-    let rest = text.as_bytes().get(plain_eights(text.as_bytes()) * 8..).unwrap_or_default();
-    rest.iter().all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\')
+    let bytes = text.as_bytes();
+    if let Some(last) = bytes.last_chunk::<8>() {
+        // The last eight may overlap those before them.
+        let (eights, _) = bytes.as_chunks::<8>();
+        return eights.iter().chain([last]).all(|eight| special(u64::from_le_bytes(*eight)) == 0);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let [a, b, c, d] = *first;
+        let [e, f, g, h] = *last;
+        return special(u64::from_le_bytes([a, b, c, d, e, f, g, h])) == 0;
+    }
+    bytes.iter().all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\')
 }
 
-/// How many times eight bytes stand for themselves at the beginning.
-fn plain_eights(bytes: &[u8]) -> usize {
-    let (eights, _) = bytes.as_chunks::<8>();
-    eights.iter().take_while(|eight| all_plain(u64::from_le_bytes(**eight))).count()
-}
-
-/// Whether none of eight bytes is a control character, a quote or a backslash.
-fn all_plain(eight: u64) -> bool {
+/// The high bit of each of eight bytes that is a control character, a quote or a backslash, and perhaps of some after the first
+/// of them; 0 where there is none.
+fn special(eight: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     // A byte below a bound of at most 128 borrows from its own high bit, which was not set before.
     let below = |bytes: u64, bound: u64| bytes.wrapping_sub(EACH * bound) & !bytes;
     let is = |byte: u8| below(eight ^ (EACH * u64::from(byte)), 1);
-    (below(eight, u64::from(b' ')) | is(b'"') | is(b'\\')) & (EACH << 7) == 0
+    (below(eight, u64::from(b' ')) | is(b'"') | is(b'\\')) & (EACH << 7)
 }
 
 /// What a value stands in: a bit for each level, the innermost lowest, set where it is an object.

@@ -183,6 +183,7 @@ pub fn encode_header(
 }
 
 /// Appends a frame's header to `out`, see [`encode_header`].
+#[inline]
 pub fn write_frame_header(
     out: &mut Vec<u8>,
     opcode: Opcode,
@@ -191,6 +192,11 @@ pub fn write_frame_header(
     payload_len: usize,
     mask: Option<[u8; 4]>,
 ) {
+    if let (0..126, None) = (payload_len, mask) {
+        // Without a copy whose length is only known when it runs.
+        let first = opcode as u8 | if fin { FIN } else { 0 } | if rsv1 { RSV1 } else { 0 };
+        return out.extend_from_slice(&[first, payload_len as u8]);
+    }
     let (header, length) = encode_header(opcode, fin, rsv1, payload_len, mask);
     out.extend_from_slice(&header[..length]);
 }

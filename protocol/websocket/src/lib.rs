@@ -20,6 +20,7 @@
 //! assert!(matches!(read, Read::Text(text) if &*text == "hello"));
 //! ```
 
+mod ascii;
 mod close;
 mod close_code;
 mod deflate;
@@ -47,4 +48,4 @@ pub use handshake::{
 pub use mask::unmask;
 pub use message::{Payload, Text};
 pub use misbehaved::Misbehaved;
-pub use reader::{Read, ReadContext, Reader};
+pub use reader::{Read, ReadContext, Reader, ShortMessage};

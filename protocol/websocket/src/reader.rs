@@ -76,6 +76,45 @@ enum Step {
     },
 }
 
+/// The longest payload whose length stands in the frame's second byte (RFC 6455 §5.2).
+const SHORT_BYTES_MAX: usize = 125;
+
+/// The first bytes of frames that are whole messages.
+const WHOLE_TEXT: u8 = 0x81;
+const WHOLE_BINARY: u8 = 0x82;
+
+/// Where a short message lies in the input.
+#[derive(Clone, Copy, Debug)]
+pub struct ShortMessage {
+    start: usize,
+    end: usize,
+    is_text: bool,
+}
+
+impl ShortMessage {
+    /// Bytes of its frame.
+    #[must_use]
+    pub fn frame_bytes(self) -> usize {
+        self.end
+    }
+
+    /// Unmasks it in the input in which it was found. `None` where it is text that is not UTF-8.
+    #[inline]
+    pub fn lend(self, input: &mut [u8]) -> Option<Read<'_>> {
+        let payload = self.unmask(input);
+        if self.is_text { lend_text(payload).ok() } else { Some(lend(payload)) }
+    }
+
+    #[inline]
+    fn unmask(self, input: &mut [u8]) -> &mut [u8] {
+        let (header, payload) = input[..self.end].split_at_mut(self.start);
+        if let [_, _, a, b, c, d] = *header {
+            unmask(payload, [a, b, c, d], 0);
+        }
+        payload
+    }
+}
+
 impl Reader {
     /// A reader for our `role`. With a context takeover negotiated for what the peer sends, reserve it first
     /// ([`InflaterPool::reserve_context`]); `release` gives it back.
@@ -101,17 +140,9 @@ impl Reader {
         input: &'a mut [u8],
         cx: &mut ReadContext<'_>,
     ) -> Result<(usize, Read<'a>), Misbehaved> {
-        if self.partial.is_none()
-            && self.header_len == 0
-            && let Some((start, end)) = self.small_message(input, cx.message_limit_bytes)
-        {
-            // `small_message` has seen that start <= end <= input.len().
-            let (header, payload) = input[..end].split_at_mut(start);
-            if let [_, _, a, b, c, d] = *header {
-                unmask(payload, [a, b, c, d], 0);
-            }
-            let text = header[0] & 0xF == Opcode::Text as u8;
-            return Ok((end, if text { lend_text(payload)? } else { lend(payload) }));
+        if let Some(short) = self.short_message(input, cx.message_limit_bytes) {
+            let read = short.lend(input).ok_or(Misbehaved::TextNotUtf8)?;
+            return Ok((short.end, read));
         }
         self.read_any(input, cx)
     }
@@ -123,6 +154,7 @@ impl Reader {
     }
 
     /// Nothing at all is unfinished, not even a header.
+    #[inline]
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.partial.is_none() && self.header_len == 0
@@ -139,6 +171,13 @@ impl Reader {
             message.body.capacity() + inflater
         });
         context + size_of::<Partial>() + partial.control.capacity() + message
+    }
+
+    /// Whether there is nothing that [`Reader::held_bytes`] could count.
+    #[inline]
+    #[must_use]
+    pub fn holds_nothing(&self) -> bool {
+        self.partial.is_none() && self.context.is_none()
     }
 
     /// A compressed message has begun and keeps an inflater until it ends.
@@ -173,19 +212,26 @@ impl Reader {
         }
     }
 
-    /// Where the payload of a small whole message at the front of the input starts and ends. It only says no to what the
-    /// long way reads as well, or refuses.
+    /// The message at the front of `input` where it is as nearly all are: uncompressed, in one short frame, there whole, and
+    /// with nothing begun before it. [`Reader::read`] reads it as well, and whatever this says no to.
     #[inline]
-    fn small_message(&self, input: &[u8], limit: usize) -> Option<(usize, usize)> {
+    #[must_use]
+    pub fn short_message(&self, input: &[u8], limit_bytes: usize) -> Option<ShortMessage> {
+        if !self.is_idle() {
+            return None;
+        }
         let &[first, second, ..] = input else { return None };
         let (masked, start) = match self.role {
             Role::Server => (0x80, 6),
             Role::Client => (0, 2),
         };
+        // Where the mask's bit is wrong this is more than 125, as for the longer forms of a length.
         let length = usize::from(second ^ masked);
         let end = start + length;
-        let whole = (first == 0x81 || first == 0x82) && length < 126 && length <= limit && end <= input.len();
-        whole.then_some((start, end))
+        let is_short = matches!(first, WHOLE_TEXT | WHOLE_BINARY)
+            && length <= SHORT_BYTES_MAX.min(limit_bytes)
+            && end <= input.len();
+        is_short.then_some(ShortMessage { start, end, is_text: first == WHOLE_TEXT })
     }
 
     fn read_any<'a>(

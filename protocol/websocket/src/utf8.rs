@@ -1,5 +1,7 @@
 //! UTF-8 that arrives in pieces, RFC 6455 §5.6 and §8.1: refused at the first byte that cannot belong to it.
 
+use crate::ascii;
+
 /// From here simdutf8 pays: equal to std at 20 bytes, 20 against 2.3 GB/s on long text that is not ASCII.
 const SIMD_FROM_BYTES: usize = 64;
 
@@ -7,7 +9,7 @@ const SIMD_FROM_BYTES: usize = 64;
 #[inline]
 pub(crate) fn checked(bytes: &[u8]) -> Option<&str> {
     if bytes.len() < SIMD_FROM_BYTES {
-        std::str::from_utf8(bytes).ok()
+        ascii::text_of(bytes).or_else(|| std::str::from_utf8(bytes).ok())
     } else {
         simdutf8::basic::from_utf8(bytes).ok()
     }

@@ -4,24 +4,27 @@
 //! start, the handshakes and the end cancel out.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::peers::{Mode, library, ours};
 use super::run::{Bench, load_against};
+use super::stages::{self, Counted};
 use crate::process::{Server, children, free_port};
 
-struct Cost {
+/// Something that is counted.
+pub(crate) struct Cost {
     /// The section whose table it is in.
-    section: &'static str,
+    pub(crate) section: &'static str,
     /// What the app on the library does, which speaks Socket.IO; `None` where it is the binary.
-    library: Option<Mode>,
-    key: &'static str,
-    about: &'static str,
-    load: &'static [&'static str],
+    pub(crate) library: Option<Mode>,
+    pub(crate) key: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) load: &'static [&'static str],
     /// Messages of the two runs.
-    messages: [u64; 2],
+    pub(crate) messages: [u64; 2],
 }
 
 const COSTS: &[Cost] = &[
@@ -107,8 +110,10 @@ const COSTS: &[Cost] = &[
     },
 ];
 
+const CALLGRIND_OUT: &str = "callgrind.out";
+
 /// Files of the tools stand beside the log.
-fn scratch(bench: &Bench<'_>, name: &str) -> std::path::PathBuf {
+fn scratch(bench: &Bench<'_>, name: &str) -> PathBuf {
     bench.log.with_file_name(name)
 }
 
@@ -116,16 +121,8 @@ pub(crate) fn of_ours(bench: &Bench<'_>, section: &str) -> Result<Value, String>
     let mut costs = Vec::new();
     for cost in COSTS.iter().filter(|cost| cost.section == section) {
         println!("{}: instructions (callgrind) and system calls (strace) …", cost.key);
-        let [short, long] = cost.messages;
-        let messages = (long - short) as f64;
-        let instructions = (instructions(bench, cost, long)? - instructions(bench, cost, short)?) / messages;
-        let (few, many) = (calls(bench, cost, short)?, calls(bench, cost, long)?);
-        let each: serde_json::Map<String, Value> = many
-            .iter()
-            .map(|(name, count)| (name, (count - few.get(name).copied().unwrap_or(0.0)) / messages))
-            .filter(|(_, each)| *each >= 0.0005)
-            .map(|(name, each)| (name.clone(), json!((each * 1e4).round() / 1e4)))
-            .collect();
+        let instructions = instructions_each(bench, cost)?;
+        let each = calls_each(bench, cost)?;
         println!("{}: {instructions:.0} instructions, {each:?}", cost.key);
         costs.push(json!({ "key": cost.key, "about": cost.about, "instructions": (instructions * 10.0).round() / 10.0, "calls": each }));
     }
@@ -135,7 +132,7 @@ pub(crate) fn of_ours(bench: &Bench<'_>, section: &str) -> Result<Value, String>
 impl Cost {
     /// The server that the load is for.
     fn server(&self, bench: &Bench<'_>, port: u16) -> Vec<String> {
-        let target = &bench.workspace.target;
+        let target = &bench.servers;
         match self.library {
             None => ours(target, port),
             Some(mode) => library(target, port, mode, ""),
@@ -147,14 +144,37 @@ impl Cost {
     }
 }
 
+/// Instructions that each message takes.
+pub(crate) fn instructions_each(bench: &Bench<'_>, cost: &Cost) -> Result<f64, String> {
+    let [short, long] = cost.messages;
+    Ok((instructions(bench, cost, long)? - instructions(bench, cost, short)?) / (long - short) as f64)
+}
+
 /// Instructions of one whole run in user space.
 fn instructions(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<f64, String> {
+    let log = profile(bench, cost, messages)?;
+    let text = std::fs::read_to_string(&log).map_err(|error| error.to_string())?;
+    let line = text.lines().rev().find_map(|line| line.split_once("Collected :"));
+    let number = line.and_then(|(_, number)| number.trim().parse().ok());
+    number.ok_or_else(|| format!("callgrind did not say how many; see {}", log.display()))
+}
+
+/// What each function and line took in one whole run.
+pub(crate) fn counted(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<Counted, String> {
+    profile(bench, cost, messages)?;
+    let out = scratch(bench, CALLGRIND_OUT);
+    let text = std::fs::read_to_string(&out).map_err(|error| format!("{}: {error}", out.display()))?;
+    Ok(stages::read(&text, &bench.workspace.root.display().to_string()))
+}
+
+/// Runs a server under callgrind; gives its log.
+fn profile(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<PathBuf, String> {
     let port = free_port()?;
     let log = scratch(bench, "callgrind.log");
     let _ = std::fs::remove_file(&log);
     let mut command = Command::new("valgrind");
     command.arg("--tool=callgrind");
-    command.arg(format!("--callgrind-out-file={}", scratch(bench, "callgrind.out").display()));
+    command.arg(format!("--callgrind-out-file={}", scratch(bench, CALLGRIND_OUT).display()));
     command.args(cost.server(bench, port));
     let server = Server::start_command(&mut command, port, &log)?;
     let count = messages.to_string();
@@ -162,10 +182,19 @@ fn instructions(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<f64, St
     let process = server.id();
     load_against(bench, port, process, cost.wire(), &load)?;
     server.end(process)?;
-    let text = std::fs::read_to_string(&log).map_err(|error| error.to_string())?;
-    let line = text.lines().rev().find_map(|line| line.split_once("Collected :"));
-    let number = line.and_then(|(_, number)| number.trim().parse().ok());
-    number.ok_or_else(|| format!("callgrind did not say how many; see {}", log.display()))
+    Ok(log)
+}
+
+/// System calls that each message takes, by name; those of which there is less than one in two thousand are left out.
+pub(crate) fn calls_each(bench: &Bench<'_>, cost: &Cost) -> Result<BTreeMap<String, f64>, String> {
+    let [short, long] = cost.messages;
+    let messages = (long - short) as f64;
+    let (few, many) = (calls(bench, cost, short)?, calls(bench, cost, long)?);
+    let each = |(name, count): (String, f64)| {
+        let before = few.get(&name).copied().unwrap_or(0.0);
+        (name, ((count - before) / messages * 1e4).round() / 1e4)
+    };
+    Ok(many.into_iter().map(each).filter(|(_, each)| *each >= 0.0005).collect())
 }
 
 /// System calls of one whole run, by name.

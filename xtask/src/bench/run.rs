@@ -35,6 +35,8 @@ pub(crate) struct Plan {
 /// What the measurements work with.
 pub(crate) struct Bench<'a> {
     pub(crate) workspace: &'a Workspace,
+    /// Where our servers are, in a folder `release`: the target folder, unless older ones are counted.
+    pub(crate) servers: PathBuf,
     pub(crate) log: PathBuf,
     /// A server that could not be built here.
     pub(crate) without: Option<&'static str>,

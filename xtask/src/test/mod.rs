@@ -58,6 +58,7 @@ const SUITES: &[Suite] = &[
     ),
     suite("proxies", "Socket.IO through nginx and haproxy", SOCKETIO, socketio::proxies),
     suite("browser", "two pages in a real browser", SERVER, clients::browser),
+    suite("budget", "instructions of the hot paths (callgrind)", &["bench/budget.json"], budget),
     suite("simulation", "300 seeds with 1, 2 and 4 shards", &["testkit"], trials::simulation),
     suite("bad-input", "what a server must survive, short form", SERVER, trials::bad_input),
     suite(
@@ -219,6 +220,11 @@ fn print_tail(log: &std::path::Path) {
         println!("  | {line}");
     }
     println!("  all of it: {}", log.display());
+}
+
+fn budget(context: &Context) -> Result<Outcome, String> {
+    let (passed, failed) = crate::bench::judge_budget(context.workspace, &context.log)?;
+    Ok(Outcome::of(passed, failed))
 }
 
 fn rules(context: &Context) -> Result<Outcome, String> {

@@ -44,6 +44,7 @@ const TABLE: &[Row] = &[
     row("fanfare-metrics", "io/metrics", Only(&["fanfare-hub"])),
     row("fanfare-relay", "io/relay", Only(&["fanfare-hub"])),
     row("fanfare-client", "io/client", Only(&["fanfare-session", "fanfare-native"])),
+    row("fanfare-load", "io/load", Only(&[])),
     row("fanfare", "fanfare", Only(&["fanfare-hub", "fanfare-kits", "fanfare-driver"])),
     row("fanfare-server", "bin/server", Only(ABOVE_THE_SERVER)),
     row(
@@ -79,6 +80,7 @@ const ABOVE_THE_SERVER: &[&str] = &[
     "fanfare-metrics",
     "fanfare-relay",
     "fanfare-client",
+    "fanfare-load",
     "fanfare",
 ];
 

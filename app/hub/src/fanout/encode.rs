@@ -50,7 +50,7 @@ pub(crate) struct Variant {
 impl Variant {
     /// All of it in one number: to be compared at once.
     #[inline]
-    fn bits(self) -> u32 {
+    pub(crate) fn bits(self) -> u32 {
         let bytes =
             [u8::from(self.wants_binary), self.deflate_window_bits, self.wire as u8, u8::from(self.polling)];
         u32::from_le_bytes(bytes)
@@ -296,6 +296,12 @@ impl Encoder {
         self.text = text;
     }
 
+    /// Writes one frame as it is, for connections that negotiated nothing: those whose variant is the default.
+    #[inline(always)]
+    pub(crate) fn plain_frame(log: &mut Log, opcode: Opcode, payload: &[u8]) -> Span {
+        write(log, opcode, false, payload)
+    }
+
     /// Writes one frame, compressed where that was negotiated and the payload is long enough for it.
     pub(crate) fn frame(
         &mut self,
@@ -409,6 +415,7 @@ impl<'m> Packet<'m> {
     }
 }
 
+#[inline]
 fn write(log: &mut Log, opcode: Opcode, compressed: bool, payload: &[u8]) -> Span {
     log.append(payload.len() + HEADER_BYTES_MAX, |out| {
         write_frame_header(out, opcode, true, compressed, payload.len(), None);

@@ -96,6 +96,7 @@ impl Log {
     }
 
     /// Writes one message of about `size_hint` bytes.
+    #[inline]
     pub(crate) fn append(&mut self, size_hint: usize, write: impl FnOnce(&mut Vec<u8>)) -> Span {
         let index = if size_hint >= OWN_CHUNK_BYTES {
             let bytes = Vec::with_capacity(size_hint);

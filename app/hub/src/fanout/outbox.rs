@@ -43,7 +43,7 @@ impl Outbox {
     }
 
     /// Adds a span; `merge` lets it grow together with its neighbour, which loses the boundary between their messages.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, span: Span, merge: bool, log: &mut Log) {
         if span.is_empty() {
             return;

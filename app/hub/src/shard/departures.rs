@@ -30,6 +30,13 @@ impl Shard {
     /// turn goes.
     #[inline]
     pub(super) fn settle(&mut self) {
+        let core = &self.core;
+        if !core.admitted.is_empty() || !core.released.is_empty() || !core.departed.is_empty() {
+            self.settle_them();
+        }
+    }
+
+    fn settle_them(&mut self) {
         while let Some(socket) = self.core.admitted.pop_front() {
             if let Some(door) = self.core.get(socket).map(|connection| connection.door) {
                 self.core.clear_current();

@@ -23,13 +23,12 @@ impl Shard {
     /// All of `input` is taken: what must wait for another turn is kept, and [`Reading`] says so.
     pub fn receive(&mut self, socket: SocketId, input: &mut [u8], share: &mut Share) -> Reading {
         let Some(connection) = self.core.get_mut(socket) else { return Reading::Done };
-        match connection.leftover.take() {
-            None => self.process(socket, input, share),
-            Some(mut leftover) => {
-                leftover.extend_from_slice(input);
-                self.process(socket, &mut leftover, share)
-            }
+        if connection.leftover.is_none() {
+            return self.process(socket, input, share);
         }
+        let mut leftover = connection.leftover.take().unwrap_or_default();
+        leftover.extend_from_slice(input);
+        self.process(socket, &mut leftover, share)
     }
 
     /// Goes on with what was kept of a socket's bytes.
@@ -203,6 +202,7 @@ impl Shard {
 }
 
 impl Core {
+    #[inline(always)]
     fn receive_one<'a>(
         &mut self,
         slot: u32,
@@ -221,6 +221,10 @@ impl Core {
             share,
             transmit: &mut self.transmit,
         };
+        let limit_bytes = rules.text_limit_bytes.min(rules.binary_limit_bytes);
+        if let Some(short) = connection.session.short_message(input, limit_bytes, turn.share) {
+            return connection.session.take_short(short, input, &mut turn);
+        }
         let (taken, received) = connection.session.receive(input, &mut turn);
         if !self.transmit.is_empty() {
             self.flush_transmit(slot);
@@ -239,6 +243,7 @@ impl Core {
         }
     }
 
+    #[inline]
     fn keep_leftover(&mut self, slot: u32, rest: &[u8], reading: Reading) -> Reading {
         let Some(connection) = self.at_mut(slot) else { return Reading::Done };
         if !rest.is_empty() && matches!(reading, Reading::Later | Reading::Paused) {

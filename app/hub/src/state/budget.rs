@@ -64,7 +64,15 @@ pub(crate) enum Pause {
 
 impl Core {
     /// Brings the total in line with what the connection holds now.
+    #[inline]
     pub(crate) fn account(&mut self, slot: u32) {
+        // Nearly all hold nothing, before a message and after it.
+        if self.at(slot).is_some_and(|there| there.held_bytes > 0 || !there.holds_nothing()) {
+            self.account_anew(slot);
+        }
+    }
+
+    fn account_anew(&mut self, slot: u32) {
         let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
@@ -111,7 +119,18 @@ impl Core {
     }
 
     /// Whether this connection has to wait before it is read further, and for what.
+    #[inline]
     pub(crate) fn pause_due(&self, slot: u32, told: Told) -> Option<Pause> {
+        let connection = self.at(slot)?;
+        let is_free =
+            !connection.held && connection.carrier().is_none_or(|carrier| carrier.parked_bytes == 0);
+        if is_free && !told.other_shards && !told.several && connection.held_bytes <= SMALL_HOLDER_BYTES {
+            return None;
+        }
+        self.pause_due_to(slot, told)
+    }
+
+    fn pause_due_to(&self, slot: u32, told: Told) -> Option<Pause> {
         let is_full = |carrier: &Carrier| carrier.parked_bytes >= PARKED_BYTES_MAX;
         let connection = self.at(slot)?;
         if connection.held || connection.carrier().is_some_and(is_full) {

@@ -138,6 +138,16 @@ impl Connection {
         self.role.as_deref_mut().and_then(Role::member_mut)
     }
 
+    /// Whether it holds no byte of what it received.
+    #[inline]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        let has_none = |role: &Role| role.carrier().is_none_or(Carrier::holds_nothing);
+        self.session.holds_nothing()
+            && self.leftover.is_none()
+            && self.batch.is_none()
+            && self.role.as_deref().is_none_or(has_none)
+    }
+
     /// Whether it has no WebSocket: it is answered when it asks.
     pub(crate) fn polls(&self) -> bool {
         self.carrier().is_some_and(|carrier| carrier.polling.is_some())

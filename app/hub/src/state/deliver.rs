@@ -12,7 +12,7 @@ use super::core::Core;
 use super::role::Role;
 use super::timers::Due;
 use crate::envelope::{Answer, DoorId, Kind};
-use crate::fanout::{Encoded, Event, Outbox, Outgoing, Span, Wire};
+use crate::fanout::{Encoded, Encoder, Event, Outbox, Outgoing, Span, Wire};
 use crate::ids::SocketId;
 use crate::limits::SlowPolicy;
 use crate::room::Roster;
@@ -118,7 +118,19 @@ impl Core {
         self.send_payload(to, Opcode::Binary, payload);
     }
 
+    #[inline(always)]
     fn send_payload(&mut self, to: SocketId, opcode: Opcode, payload: Payload<'_>) {
+        let Some(connection) = self.get(to) else { return };
+        match (connection.variant.bits(), &payload) {
+            (0, Payload::Borrowed(payload)) => {
+                let span = Encoder::plain_frame(&mut self.log, opcode, payload);
+                self.push_message(to.slot, span);
+            }
+            _ => self.send_payload_as_it_takes_it(to, opcode, payload),
+        }
+    }
+
+    fn send_payload_as_it_takes_it(&mut self, to: SocketId, opcode: Opcode, payload: Payload<'_>) {
         let Some(connection) = self.get(to) else { return };
         let variant = connection.variant;
         if variant.wire != Wire::Plain {
@@ -195,7 +207,7 @@ impl Core {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push_message(&mut self, slot: u32, span: Span) {
         let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
@@ -368,7 +380,15 @@ impl Core {
     }
 
     /// A peer that has said its last word stays until everything it asked is answered.
+    #[inline]
     pub(crate) fn depart_if_done(&mut self, slot: u32) {
+        // Nearly all go on speaking; whether a member's peer does, its carrier knows.
+        if self.at(slot).is_some_and(|there| there.ended || there.member().is_some()) {
+            self.depart_if_answered(slot);
+        }
+    }
+
+    fn depart_if_answered(&mut self, slot: u32) {
         // What somebody in a namespace is owed, the session that carries it waits for.
         let carrier = self.at(slot).and_then(Connection::member).map(|member| member.carrier.slot);
         let slot = carrier.unwrap_or(slot);

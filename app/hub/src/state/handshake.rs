@@ -31,7 +31,11 @@ impl Headers {
         let mut text = String::new();
         for (name, value) in headers {
             for part in [name, value.as_ref()] {
-                text.extend(part.chars().filter(|char| *char != END));
+                if part.contains(END) {
+                    text.extend(part.chars().filter(|char| *char != END));
+                } else {
+                    text.push_str(part);
+                }
                 text.push(END);
             }
         }

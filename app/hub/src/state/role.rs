@@ -79,6 +79,12 @@ impl Polling {
 }
 
 impl Carrier {
+    /// Whether it holds no byte of what came for it.
+    #[inline]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.engine.holds_nothing() && self.post.is_none() && self.parked_bytes == 0
+    }
+
     /// Whether a request waits that only the end would answer.
     pub(crate) fn has_waiting_poll(&self) -> bool {
         self.polling.is_some_and(|polling| polling.waits)

@@ -177,7 +177,11 @@ fn eight_bytes_at_once_are_looked_at_as_one_by_one() {
             for at in 0..8 {
                 let mut eight = [around; 8];
                 eight[at] = byte;
-                assert_eq!(all_plain(u64::from_le_bytes(eight)), slow, "{byte} at {at} among {around}");
+                let found = special(u64::from_le_bytes(eight));
+                assert_eq!(found == 0, slow, "{byte} at {at} among {around}");
+                let first = eight.iter().position(|byte| matches!(byte, ..b' ' | b'"' | b'\\'));
+                let marked = (found != 0).then(|| found.trailing_zeros() as usize / 8);
+                assert_eq!(marked, first, "{byte} at {at} among {around}");
             }
         }
     }
@@ -198,7 +202,24 @@ fn a_text_stands_for_itself_where_each_of_its_characters_does() {
 }
 
 #[test]
-fn as_many_eights_are_plain_as_come_before_the_first_that_is_not() {
-    let text = "eight---sixteen-twenty four and\nmore";
-    assert_eq!((plain_eights(text.as_bytes()), plain_eights(b"seven--")), (3, 0));
+fn the_first_special_of_several_is_the_one_that_is_found() {
+    for first in 0..8 {
+        for second in first..8 {
+            let mut eight = *b"aaaaaaaa";
+            (eight[second], eight[first]) = (b'"', b'\n');
+            assert_eq!(special(u64::from_le_bytes(eight)).trailing_zeros() as usize / 8, first);
+        }
+    }
+}
+
+#[test]
+fn a_string_ends_at_its_quote_wherever_that_is() {
+    for length in 0..40 {
+        for rest in ["", "]", ",1]", ", \"another string\"]"] {
+            let text = format!("\"{}\"{rest}", "abcdefgh".repeat(5).get(..length).unwrap());
+            let mut scanner = Scanner::new(&text);
+            assert_eq!(scanner.string().unwrap().len(), length);
+            assert_eq!(scanner.at(), length + 2);
+        }
+    }
 }

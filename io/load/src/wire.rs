@@ -1,6 +1,6 @@
 //! What goes over the wire: client frames with a fixed mask (RFC 6455 §5.2), or records of the same length without a protocol.
 
-use super::socketio;
+use crate::socketio;
 
 /// RFC 6455 wants a mask that nobody can foresee; a server's work does not depend on it.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -9,27 +9,34 @@ const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
 
+/// How one speaks to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wire {
+pub enum Wire {
     /// Records of so many bytes.
     Raw {
+        /// The length of a record.
         record_bytes: usize,
     },
+    /// WebSocket messages.
     WebSocket,
     /// Events of Socket.IO in WebSocket messages; a message is the one text of its event.
     SocketIo,
 }
 
+/// What a frame holds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// UTF-8.
     Text,
+    /// Bytes.
     Binary,
+    /// A close code, and why.
     Close,
 }
 
 impl Wire {
     /// Appends a message as the client sends it.
-    pub(crate) fn write(self, out: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
+    pub fn write(self, out: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
         if let Self::Raw { record_bytes } = self {
             let end = out.len() + record_bytes;
             out.extend_from_slice(payload);
@@ -45,7 +52,7 @@ impl Wire {
         });
         match payload.len() {
             short @ 0..126 => out.push(0x80 | short as u8),
-            long @ 126..65_536 => {
+            long @ 126..=0xFFFF => {
                 out.push(0x80 | 126);
                 out.extend_from_slice(&(long as u16).to_be_bytes());
             }
@@ -60,7 +67,7 @@ impl Wire {
 
     /// Takes the first message from the front of what a server sent: its length on the wire and, unless it is a control
     /// frame or no event, its payload. The slow way, for the pass that looks at every byte.
-    pub(crate) fn read(self, bytes: &[u8]) -> Option<(usize, Option<&[u8]>)> {
+    pub fn read(self, bytes: &[u8]) -> Option<(usize, Option<&[u8]>)> {
         if let Self::Raw { record_bytes } = self {
             return bytes.get(..record_bytes).map(|record| (record_bytes, Some(record)));
         }
@@ -86,7 +93,7 @@ fn head(bytes: &[u8]) -> Option<(usize, usize)> {
 
 /// Counts messages without keeping them.
 #[derive(Debug)]
-pub(crate) struct Counter {
+pub struct Counter {
     wire: Wire,
     /// A head of which a part is there.
     partial: Vec<u8>,
@@ -96,13 +103,14 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    pub(crate) fn new(wire: Wire) -> Self {
+    /// A counter of what comes over this wire.
+    pub fn new(wire: Wire) -> Self {
         let left = if let Wire::Raw { record_bytes } = wire { record_bytes } else { 0 };
         Self { wire, partial: Vec::new(), left, counts: false }
     }
 
     /// How many messages end in these bytes, which follow those of the call before.
-    pub(crate) fn count(&mut self, mut bytes: &[u8]) -> u64 {
+    pub fn count(&mut self, mut bytes: &[u8]) -> u64 {
         if let Wire::Raw { record_bytes } = self.wire {
             // `left` is what is missing from the record at hand, never 0.
             let already = record_bytes - self.left;
@@ -141,9 +149,7 @@ impl Counter {
             }
         }
     }
-}
 
-impl Counter {
     /// Whether a frame is a message, by its first byte and its length.
     fn counts(&self, first: u8, length: usize) -> bool {
         first & 0x08 == 0 && (self.wire != Wire::SocketIo || socketio::may_be_event(length))
@@ -151,13 +157,13 @@ impl Counter {
 }
 
 /// As much of a message as one wants to read in an error.
-pub(crate) fn beginning(message: &[u8]) -> String {
+pub fn beginning(message: &[u8]) -> String {
     let shown = &message[..message.len().min(100)];
     format!("{} ({} bytes)", String::from_utf8_lossy(shown), message.len())
 }
 
 /// A payload that no other message of the run has: letters only, so that it is text as well.
-pub(crate) fn payload(connection: usize, number: u64, bytes: usize) -> Vec<u8> {
+pub fn payload(connection: usize, number: u64, bytes: usize) -> Vec<u8> {
     let name = format!("{number:x}-{connection:x}-");
     name.bytes().chain((b'a'..=b'z').cycle()).take(bytes).collect()
 }
@@ -201,6 +207,21 @@ mod tests {
             let mut counter = Counter::new(Wire::WebSocket);
             let counted: u64 = bytes.chunks(piece).map(|piece| counter.count(piece)).sum();
             assert_eq!(counted, slow, "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_clients_frame_tells_its_length_whatever_that_is() {
+        for (length, head) in [
+            (125, &[0x82, 0x80 | 125][..]),
+            (126, &[0x82, 0x80 | 126, 0, 126]),
+            (65_535, &[0x82, 0x80 | 126, 0xFF, 0xFF]),
+            (65_536, &[0x82, 0x80 | 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let mut frame = Vec::new();
+            Wire::WebSocket.write(&mut frame, Kind::Binary, &vec![0; length]);
+            assert!(frame.starts_with(head), "{length}: {:x?}", &frame[..12]);
+            assert_eq!(frame.len(), head.len() + MASK.len() + length);
         }
     }
 
