@@ -24,15 +24,17 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    runtime.block_on(run(app, address, &inside)).map_err(|error| error.to_string())
+    let shards = arguments.number("shards", 1)?;
+    runtime.block_on(run(app, address, &inside, shards)).map_err(|error| error.to_string())
 }
 
 fn app(mode: &str) -> Result<App, String> {
     let namespace = match mode {
         "echo" => echo,
         "broadcast" => broadcast,
+        "hall" => hall,
         "room" => room,
-        other => return Err(format!("--mode {other}: there are echo, broadcast and room")),
+        other => return Err(format!("--mode {other}: there are echo, broadcast, hall and room")),
     };
     let back = async |socket: WebSocket, message: Message| socket.send(message);
     Ok(App::new().namespace("/", namespace).websocket("/echo", back))
@@ -46,6 +48,12 @@ fn broadcast(root: Namespace) -> Namespace {
     root.on("message", async |socket: Socket, args: Args| socket.broadcast().emit("message", args))
 }
 
+/// One room with everybody.
+fn hall(root: Namespace) -> Namespace {
+    root.on_connect(async |socket: Socket| socket.join("hall"))
+        .on("message", async |socket: Socket, args: Args| socket.to("hall").emit("message", args))
+}
+
 fn room(root: Namespace) -> Namespace {
     let came = AtomicUsize::new(0);
     root.on_connect(async move |socket: Socket| {
@@ -54,10 +62,15 @@ fn room(root: Namespace) -> Namespace {
     })
 }
 
-async fn run(app: App, address: SocketAddr, inside: &str) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(
+    app: App,
+    address: SocketAddr,
+    inside: &str,
+    shards: usize,
+) -> Result<(), Box<dyn std::error::Error>> {
     let limits = Limits { heartbeat: HEARTBEAT, ..Limits::default() };
     let server = if inside.is_empty() { Server::bind(address.to_string()) } else { Server::embedded() };
-    let server = server.shards(1).limits(limits).drain_within(Duration::ZERO);
+    let server = server.shards(shards).limits(limits).drain_within(Duration::ZERO);
     if inside.is_empty() {
         return Ok(server.serve(app).await?);
     }

@@ -1,5 +1,6 @@
 //! The limit of the machine: bytes in, bytes out, one edge-triggered epoll (mio) and no protocol.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
@@ -14,23 +15,23 @@ const READ_BUFFER_BYTES: usize = 64 << 10;
 /// A socket and what it has refused so far.
 struct Peer {
     stream: TcpStream,
-    unsent: Vec<u8>,
+    unsent: VecDeque<u8>,
 }
 
 impl Peer {
     /// False once the socket has failed.
     fn send(&mut self, bytes: &[u8]) -> bool {
         if !self.unsent.is_empty() {
-            self.unsent.extend_from_slice(bytes);
+            self.unsent.extend(bytes);
             return true;
         }
         match self.stream.write(bytes) {
             Ok(sent) => {
-                self.unsent.extend_from_slice(&bytes[sent..]);
+                self.unsent.extend(&bytes[sent..]);
                 true
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.unsent.extend_from_slice(bytes);
+                self.unsent.extend(bytes);
                 true
             }
             Err(_) => false,
@@ -39,7 +40,7 @@ impl Peer {
 
     fn flush(&mut self) -> bool {
         while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
+            match self.stream.write(self.unsent.as_slices().0) {
                 Ok(sent) => drop(self.unsent.drain(..sent)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
                 Err(_) => return false,
@@ -115,7 +116,7 @@ impl Raw {
                 Token(index),
                 Interest::READABLE | Interest::WRITABLE,
             )?;
-            let peer = Some(Peer { stream, unsent: Vec::new() });
+            let peer = Some(Peer { stream, unsent: VecDeque::new() });
             if index == self.peers.len() {
                 self.peers.push(peer);
             } else {

@@ -27,7 +27,10 @@ The project's own commands.
                                Socket.IO: random sequences to the reference server and to ours; 20,000
   cargo xtask trial reference  Socket.IO's tests against the reference server: that they are right, and notice faults
   cargo xtask autobahn [--all] Autobahn|Testsuite on the pure core, both roles; --all: every case, 20 minutes
-  cargo xtask bench [quick]    the servers of others beside ours, into bench/README.md; 15 minutes, quick: 8
+  cargo xtask bench [full|quick|smoke] [section…]
+                               the servers of others beside ours: full into bench/README.md; quick in five minutes, and smoke to
+                               see that everything works, into target/xtask/bench
+  cargo xtask bench tables     tables and plots once more, of the results that are there
   cargo xtask bench budget     counts the instructions of the hot paths and makes that their budget
   cargo xtask bench costs [before DIR]
                                where those instructions go, into bench/COSTS.md; of the servers in DIR/release

@@ -1,4 +1,4 @@
-// ws for Node, as echo or as fan-out: node ws.mjs --port N [--mode echo|broadcast]
+// ws for Node, as echo or as fan-out: node ws.mjs --port N [--mode echo|broadcast] [--deflate]
 import { WebSocketServer } from "ws";
 
 const value = (name, otherwise) => {
@@ -7,10 +7,12 @@ const value = (name, otherwise) => {
 };
 
 const broadcasts = value("--mode", "echo") === "broadcast";
+// Each message by itself, as the others have it here; its own defaults beside that.
+const deflate = { serverNoContextTakeover: true, clientNoContextTakeover: true };
 const server = new WebSocketServer({
   host: "127.0.0.1",
   port: Number(value("--port")),
-  perMessageDeflate: false,
+  perMessageDeflate: process.argv.includes("--deflate") && deflate,
   backlog: 1024,
 });
 

@@ -6,13 +6,20 @@ use std::rc::Rc;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
-use tokio_websockets::{Message, Payload, ServerBuilder};
+use tokio_websockets::{Config, Limits, Message, Payload, ServerBuilder, WebSocketStream};
 
-use crate::Ended;
 use crate::fanout::{Everyone, Place};
+use crate::{Ended, MESSAGE_LIMIT_BYTES};
+
+fn socket(stream: TcpStream) -> WebSocketStream<TcpStream> {
+    // One frame a message, as the others have it; by itself it cuts them at 4 MiB.
+    let configuration = Config::default().frame_size(MESSAGE_LIMIT_BYTES);
+    let limits = Limits::default().max_payload_len(Some(MESSAGE_LIMIT_BYTES));
+    ServerBuilder::new().config(configuration).limits(limits).serve(stream)
+}
 
 pub(crate) async fn echo(stream: TcpStream) -> Ended {
-    let mut socket = ServerBuilder::new().serve(stream);
+    let mut socket = socket(stream);
     let mut turn = Vec::new();
     while let Some(message) = socket.next().await {
         turn.push(message?);
@@ -31,7 +38,7 @@ pub(crate) async fn echo(stream: TcpStream) -> Ended {
 
 pub(crate) async fn broadcast(stream: TcpStream, everyone: Rc<RefCell<Everyone>>) -> Ended {
     let (place, mut queue) = Place::take(everyone);
-    let (mut sink, mut source) = ServerBuilder::new().serve(stream).split();
+    let (mut sink, mut source) = socket(stream).split();
     spawn_local(async move {
         while let Some(message) = queue.recv().await {
             let mut next = Some(message);

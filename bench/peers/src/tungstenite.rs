@@ -11,11 +11,14 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use crate::Ended;
 use crate::fanout::{Everyone, Place};
+use crate::{Ended, MESSAGE_LIMIT_BYTES};
 
 async fn socket(stream: TcpStream) -> WebSocketStream<TcpStream> {
-    let configuration = WebSocketConfig::default().read_buffer_size(4 << 10);
+    let configuration = WebSocketConfig::default()
+        .read_buffer_size(4 << 10)
+        .max_frame_size(Some(MESSAGE_LIMIT_BYTES))
+        .max_message_size(Some(MESSAGE_LIMIT_BYTES));
     WebSocketStream::from_raw_socket(stream, Role::Server, Some(configuration)).await
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use fanfare_load::{Connection, Kind, READ_BUFFER_BYTES, Target, Wire, payload};
+use fanfare_load::{Connection, Kind, READ_BUFFER_BYTES, Target, Wire, beginning, payload};
 use mio::{Events, Poll};
 
-use super::{STALL, Window};
+use super::json;
+use super::{STALL, Window, verified};
 use crate::arguments::Arguments;
 
 /// Messages that the sender says before the run until one of them reaches everybody.
@@ -26,7 +27,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     let mut poll = Poll::new().map_err(|error| error.to_string())?;
     let connections =
         (0..=receivers).map(|index| target.open(index, &poll)).collect::<Result<Vec<_>, _>>()?;
-    let mut crowd = Crowd { connections, buffer: vec![0; READ_BUFFER_BYTES], target };
+    let payload: Payload = if arguments.has("json") { json::document } else { payload };
+    let mut crowd = Crowd { connections, buffer: vec![0; READ_BUFFER_BYTES], target, payload };
     crowd.join(&mut poll, room, bytes)?;
     if arguments.has("verify") {
         return crowd.verify(&mut poll, room, bytes, in_flight);
@@ -57,11 +59,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
     }
 }
 
+/// Makes what connection so-and-so says as its message number so-and-so, of so many bytes.
+type Payload = fn(usize, u64, usize) -> Vec<u8>;
+
 /// Number 0 sends.
 struct Crowd {
     connections: Vec<Connection>,
     buffer: Vec<u8>,
     target: Target,
+    payload: Payload,
 }
 
 impl Crowd {
@@ -99,7 +105,7 @@ impl Crowd {
         }
         // Whoever is let in behind such a message does not get it: then another is sent.
         for attempt in 0..ATTEMPTS {
-            let mark = payload(0, u64::MAX - attempt, bytes);
+            let mark = (self.payload)(0, u64::MAX - attempt, bytes);
             let mut frame = Vec::new();
             let (kind, message) = Self::message(room, &mark);
             self.target.wire.write(&mut frame, kind, &message);
@@ -142,7 +148,7 @@ impl Crowd {
     fn block(&self, room: &str, bytes: usize, from: u64, count: u64) -> Vec<u8> {
         let mut block = Vec::new();
         for number in from..from + count {
-            let (kind, message) = Self::message(room, &payload(0, number, bytes));
+            let (kind, message) = Self::message(room, &(self.payload)(0, number, bytes));
             self.target.wire.write(&mut block, kind, &message);
         }
         block
@@ -158,8 +164,9 @@ impl Crowd {
     ) -> Result<String, String> {
         let mut came = vec![0u64; self.connections.len()];
         let mut events = Events::with_capacity(1024);
-        let mut verified = 0;
-        for round in 0..VERIFIED_ROUNDS {
+        let mut looked_at = 0;
+        let rounds = verified(VERIFIED_ROUNDS, bytes * in_flight as usize, came.len());
+        for round in 0..rounds {
             let first = round * in_flight;
             let block = self.block(room, bytes, first, in_flight);
             self.connections[0].send(&block)?;
@@ -168,32 +175,35 @@ impl Crowd {
                 for event in events.iter() {
                     let index = event.token().0;
                     let (wire, connection) = (self.target.wire, &mut self.connections[index]);
+                    let payload = self.payload;
                     connection.look(&mut self.buffer, |message| {
                         if index == 0 {
                             return Ok(());
                         }
-                        verified += 1;
+                        looked_at += 1;
                         came[index] += 1;
                         expect(message, wire, room, &payload(0, came[index] - 1, bytes))
                     })?;
                 }
             }
         }
-        Ok(format!("{{\"verified\":{verified}}}"))
+        let inflated: u64 = self.connections.iter().map(Connection::inflated).sum();
+        if self.target.deflates && inflated < looked_at {
+            return Err(format!("only {inflated} of {looked_at} messages were compressed"));
+        }
+        Ok(format!("{{\"verified\":{looked_at},\"inflated\":{inflated}}}"))
     }
 }
 
 fn expect(message: &[u8], wire: Wire, room: &str, payload: &[u8]) -> Result<(), String> {
-    let text = String::from_utf8_lossy(message);
     let right = match wire {
         Wire::Raw { .. } => message.starts_with(payload),
         Wire::WebSocket | Wire::SocketIo if room.is_empty() => message == payload,
-        Wire::WebSocket | Wire::SocketIo => {
-            text.contains(&format!("\"text\":\"{}\"", String::from_utf8_lossy(payload)))
-        }
+        Wire::WebSocket | Wire::SocketIo => String::from_utf8_lossy(message)
+            .contains(&format!("\"text\":\"{}\"", String::from_utf8_lossy(payload))),
     };
     if right {
         return Ok(());
     }
-    Err(format!("`{text}` came instead of `{}`", String::from_utf8_lossy(payload)))
+    Err(format!("`{}` came instead of `{}`", beginning(message), beginning(payload)))
 }

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use fanfare_load::{Connection, Kind, READ_BUFFER_BYTES, Target, Wire, payload};
+use fanfare_load::{Connection, Kind, READ_BUFFER_BYTES, Target, Wire, beginning, payload};
 use mio::{Events, Poll};
 
-use super::{STALL, Window};
+use super::{STALL, Window, verified};
 use crate::arguments::Arguments;
 
 /// Messages that each connection sends in the pass that looks at every byte.
@@ -103,6 +103,7 @@ fn verify(
 ) -> Result<String, String> {
     let mut sent = vec![0u64; connections.len()];
     let mut came = vec![0u64; connections.len()];
+    let each = verified(VERIFIED_PER_CONNECTION, bytes, connections.len());
     let expected = |index: usize, number: u64| {
         let mut expected = payload(index, number, bytes);
         if let Wire::Raw { record_bytes } = target.wire {
@@ -114,7 +115,7 @@ fn verify(
     let mut buffer = vec![0; READ_BUFFER_BYTES];
     let mut send = |connection: &mut Connection, index: usize, wanted: u64| {
         let mut out = Vec::new();
-        while sent[index] < wanted.min(VERIFIED_PER_CONNECTION) {
+        while sent[index] < wanted.min(each) {
             target.wire.write(&mut out, Kind::Text, &payload(index, sent[index], bytes));
             sent[index] += 1;
         }
@@ -123,7 +124,7 @@ fn verify(
     for (index, connection) in connections.iter_mut().enumerate() {
         send(connection, index, in_flight)?;
     }
-    while came.iter().any(|came| *came < VERIFIED_PER_CONNECTION) {
+    while came.iter().any(|came| *came < each) {
         poll.poll(&mut events, Some(STALL)).map_err(|error| error.to_string())?;
         if events.is_empty() {
             return Err(format!("nothing came for {} s", STALL.as_secs()));
@@ -135,8 +136,7 @@ fn verify(
             connection.look(&mut buffer, |message| {
                 let expected = expected(index, came[index]);
                 if message != expected {
-                    let (got, wanted) =
-                        (String::from_utf8_lossy(message), String::from_utf8_lossy(&expected));
+                    let (got, wanted) = (beginning(message), beginning(&expected));
                     return Err(format!("connection {index}: `{got}` came instead of `{wanted}`"));
                 }
                 came[index] += 1;

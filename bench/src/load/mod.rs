@@ -4,6 +4,8 @@ mod broadcast;
 mod connect;
 mod echo;
 mod idle;
+mod json;
+mod rooms;
 mod steps;
 mod tls;
 
@@ -24,6 +26,14 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// A wait without any event that ends a run: something was lost.
 const STALL: Duration = Duration::from_secs(20);
 
+/// Payload bytes that the pass which looks at every byte receives, where its messages are large.
+const VERIFIED_BYTES: u64 = 256 << 20;
+
+/// How many messages that pass has of each kind: `most`, or fewer large ones, but some.
+fn verified(most: u64, bytes: usize, receivers: usize) -> u64 {
+    (VERIFIED_BYTES / (bytes as u64 * receivers as u64).max(1)).clamp(most.min(3), most)
+}
+
 /// Runs one kind of load and prints what it saw.
 pub(crate) fn run(kind: &str, arguments: &Arguments) -> Result<(), String> {
     let line = match kind {
@@ -31,10 +41,11 @@ pub(crate) fn run(kind: &str, arguments: &Arguments) -> Result<(), String> {
         "broadcast" => broadcast::run(arguments)?,
         "idle" => idle::run(arguments)?,
         "connect" => connect::run(arguments)?,
+        "rooms" => rooms::run(arguments)?,
         "membership" | "polling" | "compressed" => steps::run(kind, arguments)?,
         other => {
             return Err(format!(
-                "there is no load `{other}`; there are: echo, broadcast, idle, connect, membership, polling, compressed"
+                "there is no load `{other}`; there are: echo, broadcast, idle, connect, rooms, membership, polling, compressed"
             ));
         }
     };
@@ -54,6 +65,10 @@ fn target(arguments: &Arguments, path: &str, payload_bytes: usize) -> Result<Tar
         }
         other => return Err(format!("--wire {other}: there are raw, websocket and socketio")),
     };
+    let deflates = arguments.has("deflate");
+    if deflates && wire != Wire::WebSocket {
+        return Err("--deflate goes with --wire websocket".to_owned());
+    }
     let address: SocketAddr = (Ipv4Addr::LOCALHOST, arguments.needed("port")?).into();
     let path = if wire == Wire::SocketIo { SOCKETIO_PATH } else { path };
     let secure = arguments.has("tls").then(tls::trusting).transpose()?;
@@ -62,6 +77,7 @@ fn target(arguments: &Arguments, path: &str, payload_bytes: usize) -> Result<Tar
         host: address.to_string(),
         wire,
         path: arguments.text("path", path).to_owned(),
+        deflates,
         namespace: "/".to_owned(),
         secure,
         patience: Patience { limit: OPEN_TIMEOUT, stop: None },

@@ -19,4 +19,4 @@ pub use report::{Ended, Latency, Percentile, Point, Report, Settings};
 pub use run::{Progress, run};
 pub use url::{Protocol, Url};
 pub use wire::socketio::PATH as SOCKETIO_PATH;
-pub use wire::{Counter, Kind, Wire, payload};
+pub use wire::{Counter, Kind, Wire, beginning, payload};

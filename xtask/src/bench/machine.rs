@@ -4,10 +4,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::scenarios::Section;
+use super::peers::Peer;
 use crate::workspace::Workspace;
 
-pub(crate) fn describe(workspace: &Workspace, section: &Section) -> Value {
+pub(crate) fn describe(workspace: &Workspace, peers: &[Peer]) -> Value {
     let said = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).current_dir(&workspace.root).output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
@@ -27,15 +27,13 @@ pub(crate) fn describe(workspace: &Workspace, section: &Section) -> Value {
             ".",
             ":!bench/README.md",
             ":!bench/results.json",
+            ":!bench/plots",
         ],
     )
     .is_empty();
     let commit = said("git", &["rev-parse", "--short=12", "HEAD"]) + if dirty { " with changes" } else { "" };
-    let versions: serde_json::Map<String, Value> = section
-        .peers
-        .iter()
-        .map(|peer| (peer.name.to_owned(), json!(peer.version(&workspace.root))))
-        .collect();
+    let versions: serde_json::Map<String, Value> =
+        peers.iter().map(|peer| (peer.name.to_owned(), json!(peer.version(&workspace.root)))).collect();
     json!({
         "cpu": format!("{} (family {} model {})", field("Model name"), field("CPU family"), field("Model:")),
         "cores": field("CPU(s)"),

@@ -1,6 +1,6 @@
 //! Who is compared.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What a server does with a message.
@@ -8,6 +8,8 @@ use std::process::Command;
 pub(crate) enum Mode {
     Echo,
     Broadcast,
+    /// The same to everybody in one room, through the library.
+    Hall,
     /// Nothing: everybody is in a room of a hundred.
     Room,
 }
@@ -17,6 +19,7 @@ impl Mode {
         match self {
             Self::Echo => "echo",
             Self::Broadcast => "broadcast",
+            Self::Hall => "hall",
             Self::Room => "room",
         }
     }
@@ -30,6 +33,8 @@ enum Program {
     /// An app on the library, by itself or inside something else.
     Library(&'static str),
     Rust,
+    /// In a workspace of its own, since not every machine can build it.
+    UWebSockets,
     Node,
 }
 
@@ -39,38 +44,52 @@ pub(crate) struct Peer {
     program: Program,
     /// How the load speaks with it.
     pub(crate) wire: &'static [&'static str],
+    /// Whether it can agree to permessage-deflate here.
+    pub(crate) deflates: bool,
 }
 
 pub(crate) const RAW: &str = "raw TCP (mio)";
 pub(crate) const OURS: &str = "fanfare";
+pub(crate) const UWEBSOCKETS: &str = "uWebSockets";
 
 const WEBSOCKET: &[&str] = &["--wire", "websocket"];
 const SOCKETIO: &[&str] = &["--wire", "socketio"];
 
+const fn peer(name: &'static str, program: Program, wire: &'static [&'static str]) -> Peer {
+    Peer { name, program, wire, deflates: false }
+}
+
+const fn deflating(name: &'static str, program: Program) -> Peer {
+    Peer { deflates: true, ..peer(name, program, WEBSOCKET) }
+}
+
 /// In the order of the tables.
 pub(crate) const WEBSOCKET_PEERS: &[Peer] = &[
-    Peer { name: RAW, program: Program::Raw, wire: &["--wire", "raw"] },
-    Peer { name: OURS, program: Program::Ours, wire: WEBSOCKET },
-    Peer { name: "fastwebsockets", program: Program::Rust, wire: WEBSOCKET },
-    Peer { name: "tokio-websockets", program: Program::Rust, wire: WEBSOCKET },
-    Peer { name: "tungstenite", program: Program::Rust, wire: WEBSOCKET },
-    Peer { name: "ws", program: Program::Node, wire: WEBSOCKET },
+    peer(RAW, Program::Raw, &["--wire", "raw"]),
+    deflating(OURS, Program::Ours),
+    peer("fastwebsockets", Program::Rust, WEBSOCKET),
+    deflating("sockudo-ws", Program::Rust),
+    peer("tokio-websockets", Program::Rust, WEBSOCKET),
+    peer("tungstenite", Program::Rust, WEBSOCKET),
+    deflating(UWEBSOCKETS, Program::UWebSockets),
+    deflating("ws", Program::Node),
+    deflating("yawc", Program::Rust),
 ];
 
 pub(crate) const SOCKETIO_PEERS: &[Peer] = &[
-    Peer { name: OURS, program: Program::Library(""), wire: SOCKETIO },
-    Peer { name: "socketioxide", program: Program::Rust, wire: SOCKETIO },
-    Peer { name: "socket.io", program: Program::Node, wire: SOCKETIO },
+    peer(OURS, Program::Library(""), SOCKETIO),
+    peer("socketioxide", Program::Rust, SOCKETIO),
+    peer("socket.io", Program::Node, SOCKETIO),
 ];
 
 pub(crate) const SERVICE_PEERS: &[Peer] = &[
-    Peer { name: "`Server::bind`", program: Program::Library(""), wire: WEBSOCKET },
-    Peer { name: "`into_service()` under `axum::serve`", program: Program::Library("axum"), wire: WEBSOCKET },
-    Peer {
-        name: "`into_service()` under axum-server with TLS",
-        program: Program::Library("tls"),
-        wire: &["--wire", "websocket", "--tls"],
-    },
+    peer("`Server::bind`", Program::Library(""), WEBSOCKET),
+    peer("`into_service()` under `axum::serve`", Program::Library("axum"), WEBSOCKET),
+    peer(
+        "`into_service()` under axum-server with TLS",
+        Program::Library("tls"),
+        &["--wire", "websocket", "--tls"],
+    ),
 ];
 
 impl Peer {
@@ -79,20 +98,30 @@ impl Peer {
     }
 
     /// The server, on one thread of its own for the connections.
-    pub(crate) fn command(&self, root: &Path, target: &Path, port: u16, mode: Mode) -> Vec<String> {
+    pub(crate) fn command(
+        &self,
+        root: &Path,
+        target: &Path,
+        port: u16,
+        mode: Mode,
+        deflates: bool,
+    ) -> Vec<String> {
         let release = |name: &str| target.join("release").join(name).display().to_string();
         let words: Vec<String> = match self.program {
+            // It agrees to whatever is offered.
             Program::Ours => return ours(target, port),
             Program::Library(inside) => return library(target, port, mode, inside),
-            Program::Raw => vec![release("fanfare-bench"), "serve".to_owned(), "raw".to_owned()],
+            Program::Raw => return raw(target, port, mode),
             Program::Rust => vec![release("fanfare-bench-peers"), self.name.to_owned()],
+            Program::UWebSockets => vec![uwebsockets(target).join(BINARY).display().to_string()],
             Program::Node => {
                 let script = format!("bench/peers/node/{}.mjs", self.name);
                 vec!["node".to_owned(), root.join(script).display().to_string()]
             }
         };
         let options = ["--port".to_owned(), port.to_string(), "--mode".to_owned(), mode.name().to_owned()];
-        words.into_iter().chain(options).collect()
+        let deflate = deflates.then(|| "--deflate".to_owned());
+        words.into_iter().chain(options).chain(deflate).collect()
     }
 
     /// Its version, from the lock file that pins it.
@@ -108,6 +137,12 @@ impl Peer {
                 format!("axum-server {}, rustls {}", locked(&lock, "axum-server"), locked(&lock, "rustls"))
             }
             Program::Rust => locked(&read("bench/peers/Cargo.lock"), self.name),
+            Program::UWebSockets => {
+                let lock = read("bench/peers/uwebsockets/Cargo.lock");
+                let (bindings, sources) =
+                    (locked(&lock, "uwebsockets_rs"), locked(&lock, "libuwebsockets-sys"));
+                format!("of libuwebsockets-sys {sources} (over libuv) under uwebsockets_rs {bindings}")
+            }
             Program::Node => {
                 let lock: serde_json::Value =
                     serde_json::from_str(&read("bench/peers/node/package-lock.json")).unwrap_or_default();
@@ -123,20 +158,48 @@ impl Peer {
 
 /// An app on the library, as `fanfare-bench` has it.
 pub(crate) fn library(target: &Path, port: u16, mode: Mode, inside: &str) -> Vec<String> {
+    library_with(target, port, mode, inside, 1)
+}
+
+/// The same with so many shards.
+pub(crate) fn library_with(target: &Path, port: u16, mode: Mode, inside: &str, shards: u16) -> Vec<String> {
+    let binary = target.join("release").join("fanfare-bench").display().to_string();
+    let (port, shards) = (port.to_string(), shards.to_string());
+    let options = ["serve", "library", "--port", &port, "--mode", mode.name(), "--shards", &shards];
+    let options =
+        if inside.is_empty() { options.to_vec() } else { [&options[..], &["--inside", inside]].concat() };
+    std::iter::once(binary).chain(options.iter().map(|word| (*word).to_owned())).collect()
+}
+
+/// The limit of the machine.
+pub(crate) fn raw(target: &Path, port: u16, mode: Mode) -> Vec<String> {
     let binary = target.join("release").join("fanfare-bench").display().to_string();
     let port = port.to_string();
-    let options = ["serve", "library", "--port", &port, "--mode", mode.name(), "--inside", inside];
-    let options = if inside.is_empty() { &options[..6] } else { &options[..] };
-    std::iter::once(binary).chain(options.iter().map(|word| (*word).to_owned())).collect()
+    let options = ["serve", "raw", "--port", &port, "--mode", mode.name()];
+    std::iter::once(binary).chain(options.map(str::to_owned)).collect()
 }
 
 /// The real server, as users start it; everything but the shard count is what they get.
 pub(crate) fn ours(target: &Path, port: u16) -> Vec<String> {
-    let port = port.to_string();
-    let binary = target.join("release").join("fanfare").display().to_string();
-    let options = ["serve", "--host", "127.0.0.1", "--port", &port, "--shards", "1", "--drain-seconds", "0"];
-    std::iter::once(binary).chain(options.map(str::to_owned)).collect()
+    ours_with(target, port, 1, &[])
 }
+
+/// The same with so many shards, and with options that a measurement cannot do without.
+pub(crate) fn ours_with(target: &Path, port: u16, shards: u16, more: &[&str]) -> Vec<String> {
+    let (port, shards) = (port.to_string(), shards.to_string());
+    let binary = target.join("release").join("fanfare").display().to_string();
+    let options =
+        ["serve", "--host", "127.0.0.1", "--port", &port, "--shards", &shards, "--drain-seconds", "0"];
+    std::iter::once(binary).chain(options.iter().chain(more).map(|word| (*word).to_owned())).collect()
+}
+
+/// Where uWebSockets is built: what else is built together would share its features.
+pub(crate) fn uwebsockets(target: &Path) -> PathBuf {
+    target.join("uwebsockets")
+}
+
+/// From there.
+const BINARY: &str = "release/fanfare-bench-uwebsockets";
 
 fn locked(lock: &str, package: &str) -> String {
     let name = format!("name = \"{package}\"");

@@ -1,5 +1,8 @@
 //! One run: rounds of A B C A B C, each measurement with a server of its own.
 
+use std::cell::Cell;
+use std::net::TcpListener;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -8,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::peers::Peer;
 use super::scenarios::{Scenario, Section};
-use crate::process::{self, Server, free_port};
+use crate::process::{self, Server};
 use crate::workspace::Workspace;
 
 const LOAD_LIMIT: Duration = Duration::from_secs(120);
@@ -16,78 +19,141 @@ const LOAD_LIMIT: Duration = Duration::from_secs(120);
 const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 
+/// How much of it is done.
+pub(crate) struct Plan {
+    pub(crate) name: &'static str,
+    pub(crate) rounds: usize,
+    pub(crate) seconds: &'static str,
+    /// Only the scenarios that say most.
+    pub(crate) short: bool,
+    /// Whether every byte is looked at first.
+    pub(crate) verifies: bool,
+    /// Whether it becomes what `bench/` says: tables, plots and results, with instructions and system calls.
+    pub(crate) publishes: bool,
+}
+
 /// What the measurements work with.
 pub(crate) struct Bench<'a> {
     pub(crate) workspace: &'a Workspace,
     /// Where our servers are, in a folder `release`: the target folder, unless older ones are counted.
     pub(crate) servers: PathBuf,
     pub(crate) log: PathBuf,
+    /// A server that could not be built here.
+    pub(crate) without: Option<&'static str>,
+    /// Where the next server may listen.
+    pub(crate) next_port: Cell<u16>,
+}
+
+/// Servers listen below what the system gives to clients (from 32,768 on): one that listens on every address could otherwise not have
+/// the port of any connection of the load before, for a minute.
+pub(crate) const PORTS: Range<u16> = 20_000..32_000;
+
+impl Bench<'_> {
+    /// A port that no server before had.
+    fn port(&self) -> Result<u16, String> {
+        for port in self.next_port.get()..PORTS.end {
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                self.next_port.set(port + 1);
+                return Ok(port);
+            }
+        }
+        Err(format!("no port up to {} is free", PORTS.end))
+    }
+}
+
+/// What was seen, and what did not go well: such a measurement is left out, and the run goes on.
+#[derive(Default)]
+pub(crate) struct Measured {
+    results: Map<String, Value>,
+    pub(crate) failed: Vec<String>,
+}
+
+impl Measured {
+    /// Adds a round, and says what it was or why there is none.
+    pub(crate) fn keep(&mut self, of: &str, server: &str, place: Option<u64>, seen: Result<Value, String>) {
+        let Some(seen) = self.look(of, server, seen) else { return };
+        let of = self.results.entry(of).or_insert_with(|| json!({}));
+        let rounds = match place {
+            Some(place) => &mut of[server][place.to_string()],
+            None => &mut of[server],
+        };
+        match rounds.as_array_mut() {
+            Some(rounds) => rounds.push(seen),
+            None => *rounds = json!([seen]),
+        }
+    }
+
+    /// The same for what is not kept.
+    pub(crate) fn look(&mut self, of: &str, server: &str, seen: Result<Value, String>) -> Option<Value> {
+        match seen {
+            Ok(seen) => {
+                println!("{of} {server}: {seen}");
+                Some(seen)
+            }
+            Err(why) => {
+                println!("not so: {of} {server}: {why}");
+                self.failed.push(format!("{of} {server}"));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn into_results(self) -> Value {
+        Value::Object(self.results)
+    }
 }
 
 /// Every scenario of a section with every server; the values of all rounds.
-pub(crate) fn all(
-    bench: &Bench<'_>,
-    section: &'static Section,
-    rounds: usize,
-    seconds: &str,
-) -> Result<Value, String> {
-    let mut results: Map<String, Value> = Map::new();
-    let total =
-        (rounds + 1) * pairs(section, section.scenarios).count() + pairs(section, section.idle).count();
-    let mut done = 0;
-    let mut keep = |scenario: &Scenario, peer: &Peer, value: Value| {
-        let of_scenario = results.entry(scenario.key).or_insert_with(|| json!({}));
-        if let Some(rounds) = of_scenario[peer.name].as_array_mut() {
-            rounds.push(value);
-        } else {
-            of_scenario[peer.name] = json!([value]);
-        }
-    };
-    let mut tell = |scenario: &Scenario, peer: &Peer, value: &Value| {
-        done += 1;
-        println!("{done}/{total} {} {}: {value}", scenario.key, peer.name);
-    };
+pub(crate) fn all(bench: &Bench<'_>, section: &'static Section, plan: &Plan) -> Measured {
+    let mut measured = Measured::default();
+    let pairs = |scenarios: &'static [Scenario]| pairs(bench, section, plan, scenarios);
     // Once for each server and load, every byte is looked at; times are taken without that.
-    for (scenario, peer) in pairs(section, section.scenarios) {
-        let value = measure(bench, scenario, peer, &["--verify"])?;
-        tell(scenario, peer, &value);
+    for (scenario, peer) in pairs(section.scenarios).filter(|_| plan.verifies) {
+        let seen = measure(bench, scenario, peer, &["--verify"]);
+        measured.look(scenario.key, peer.name, seen);
     }
-    for _ in 0..rounds {
-        for (scenario, peer) in pairs(section, section.scenarios) {
-            let value = measure(bench, scenario, peer, &["--seconds", seconds])?;
-            tell(scenario, peer, &value);
-            keep(scenario, peer, value);
+    for round in 1..=plan.rounds {
+        println!("round {round} of {}", plan.rounds);
+        for (scenario, peer) in pairs(section.scenarios) {
+            let seen = measure(bench, scenario, peer, &["--seconds", plan.seconds]);
+            measured.keep(scenario.key, peer.name, None, seen);
         }
     }
-    for (scenario, peer) in pairs(section, section.idle) {
-        let value = measure(bench, scenario, peer, &[])?;
-        tell(scenario, peer, &value);
-        keep(scenario, peer, value);
+    for (scenario, peer) in pairs(section.idle) {
+        measured.keep(scenario.key, peer.name, None, measure(bench, scenario, peer, &[]));
     }
-    Ok(Value::Object(results))
+    measured
 }
 
 fn pairs(
+    bench: &Bench<'_>,
     section: &'static Section,
+    plan: &Plan,
     scenarios: &'static [Scenario],
 ) -> impl Iterator<Item = (&'static Scenario, &'static Peer)> {
+    let without = bench.without;
     let peers = move |scenario: &'static Scenario| {
-        let peers = section.peers.iter().filter(|peer| peer.is_ours() || !scenario.only_ours);
+        let peers =
+            section.peers.iter().filter(move |peer| scenario.takes(peer) && Some(peer.name) != without);
         peers.map(move |peer| (scenario, peer))
     };
-    scenarios.iter().flat_map(peers)
+    scenarios.iter().filter(|scenario| scenario.is_in(plan)).flat_map(peers)
 }
 
 fn measure(bench: &Bench<'_>, scenario: &Scenario, peer: &Peer, more: &[&str]) -> Result<Value, String> {
     let (root, target) = (&bench.workspace.root, &bench.workspace.target);
-    let port = free_port()?;
-    let words = peer.command(root, target, port, scenario.mode);
-    let mut command = Command::new("taskset");
-    command.args(["-c", SERVER_CORE]).args(words);
-    let server = Server::start_command(&mut command, port, &bench.log)?;
+    let (server, port) =
+        start(bench, |port| peer.command(root, target, port, scenario.mode, scenario.deflates))?;
     let load: Vec<&str> = scenario.load.iter().chain(more).copied().collect();
     load_against(bench, port, server.id(), peer.wire, &load)
-        .map_err(|why| format!("{}, {}: {why}", scenario.key, peer.name))
+}
+
+/// A server on its core and its port.
+pub(crate) fn start(bench: &Bench<'_>, words: impl Fn(u16) -> Vec<String>) -> Result<(Server, u16), String> {
+    let port = bench.port()?;
+    let mut command = Command::new("taskset");
+    command.args(["-c", SERVER_CORE]).args(words(port));
+    Ok((Server::start_command(&mut command, port, &bench.log)?, port))
 }
 
 /// Runs the load against a server that is there, and reads the line that it prints.

@@ -1,6 +1,7 @@
-//! What is compared: three sections, each with its servers and its tables.
+//! What is compared: sections, each with its servers and its tables.
 
 use super::peers::{Mode, Peer, RAW, SERVICE_PEERS, SOCKETIO_PEERS, WEBSOCKET_PEERS};
+use super::run::Plan;
 
 /// Servers that do the same things, and the tables of what it costs them.
 pub(crate) struct Section {
@@ -16,6 +17,13 @@ pub(crate) struct Section {
     pub(crate) idle_where: &'static str,
 }
 
+impl Section {
+    /// Whether a run has anything of it.
+    pub(crate) fn has_any(&self, plan: &Plan) -> bool {
+        self.scenarios.iter().chain(self.idle).any(|scenario| scenario.is_in(plan))
+    }
+}
+
 /// One table.
 pub(crate) struct Scenario {
     pub(crate) key: &'static str,
@@ -24,6 +32,10 @@ pub(crate) struct Scenario {
     pub(crate) load: &'static [&'static str],
     /// Only our server has it.
     pub(crate) only_ours: bool,
+    /// With permessage-deflate, so only servers that have it.
+    pub(crate) deflates: bool,
+    /// Part of the short run.
+    pub(crate) quick: bool,
     /// What ours is to reach: microseconds of CPU a message or a delivery at most, or bytes a connection.
     pub(crate) goal: Option<f64>,
 }
@@ -31,6 +43,43 @@ pub(crate) struct Scenario {
 impl Scenario {
     const fn with_goal(self, goal: f64) -> Self {
         Self { goal: Some(goal), ..self }
+    }
+
+    const fn quick(self) -> Self {
+        Self { quick: true, ..self }
+    }
+
+    const fn deflating(self) -> Self {
+        Self { deflates: true, ..self }
+    }
+
+    pub(crate) fn is_in(&self, plan: &Plan) -> bool {
+        self.quick || !plan.short
+    }
+
+    /// Whether this server takes part.
+    pub(crate) fn takes(&self, peer: &Peer) -> bool {
+        (peer.is_ours() || !self.only_ours) && (peer.deflates || !self.deflates)
+    }
+
+    /// What the server does it for.
+    pub(crate) fn what(&self) -> &'static str {
+        match self.load.first() {
+            Some(&"broadcast") => "delivery",
+            Some(&"connect") => "connection",
+            _ => "message",
+        }
+    }
+
+    /// The value of an option of the load.
+    pub(crate) fn option(&self, name: &str) -> Option<&'static str> {
+        let at = self.load.iter().position(|word| *word == name)?;
+        self.load.get(at + 1).copied()
+    }
+
+    /// Bytes of a message, where there are enough of them to count bytes and not messages only.
+    pub(crate) fn large_bytes(&self) -> Option<f64> {
+        self.option("--bytes")?.parse().ok().filter(|bytes| *bytes >= 1024.0)
     }
 }
 
@@ -40,7 +89,7 @@ const fn scenario(
     mode: Mode,
     load: &'static [&'static str],
 ) -> Scenario {
-    Scenario { key, about, mode, load, only_ours: false, goal: None }
+    Scenario { key, about, mode, load, only_ours: false, deflates: false, quick: false, goal: None }
 }
 
 const fn of_ours(key: &'static str, mode: Mode, load: &'static [&'static str]) -> Scenario {
@@ -55,6 +104,24 @@ pub(crate) const SECTIONS: &[Section] = &[
         base: (RAW, "raw"),
         scenarios: WEBSOCKET,
         idle: WEBSOCKET_IDLE,
+        idle_where: "at `/echo`",
+    },
+    Section {
+        name: "large",
+        title: "Large messages and compression",
+        peers: WEBSOCKET_PEERS,
+        base: (RAW, "raw"),
+        scenarios: LARGE,
+        idle: &[],
+        idle_where: "",
+    },
+    Section {
+        name: "memory",
+        title: "Memory of idle connections",
+        peers: WEBSOCKET_PEERS,
+        base: (RAW, "raw"),
+        scenarios: &[],
+        idle: MEMORY,
         idle_where: "at `/echo`",
     },
     Section {
@@ -83,8 +150,9 @@ const WEBSOCKET: &[Scenario] = &[
         "Echo, 100 connections, 20 bytes of text, 1 in flight",
         Mode::Echo,
         &["echo", "--in-flight", "1"],
-    ),
-    scenario("echo-16", "Echo, the same, 16 in flight", Mode::Echo, &["echo", "--in-flight", "16"]),
+    )
+    .quick(),
+    scenario("echo-16", "Echo, the same, 16 in flight", Mode::Echo, &["echo", "--in-flight", "16"]).quick(),
     scenario("echo-128", "Echo, the same, 128 in flight", Mode::Echo, &["echo", "--in-flight", "128"]),
     scenario(
         "broadcast-1",
@@ -97,13 +165,74 @@ const WEBSOCKET: &[Scenario] = &[
         "Broadcast, the same, 16 in flight",
         Mode::Broadcast,
         &["broadcast", "--in-flight", "16"],
-    ),
+    )
+    .quick(),
     of_ours("room-1", Mode::Broadcast, &["broadcast", "--room", "hall", "--in-flight", "1"]),
-    of_ours("room-16", Mode::Broadcast, &["broadcast", "--room", "hall", "--in-flight", "16"]),
+    of_ours("room-16", Mode::Broadcast, &["broadcast", "--room", "hall", "--in-flight", "16"]).quick(),
+];
+
+/// The fewer the larger, so that the load's copies of them stay small beside the server's work.
+const LARGE: &[Scenario] = &[
+    scenario(
+        "echo-1k",
+        "Echo of 1 KiB, 100 connections, 1 in flight",
+        Mode::Echo,
+        &["echo", "--bytes", "1024"],
+    )
+    .quick(),
+    scenario(
+        "echo-64k",
+        "Echo of 64 KiB, 16 connections, 1 in flight",
+        Mode::Echo,
+        &["echo", "--bytes", "65536", "--connections", "16"],
+    )
+    .quick(),
+    scenario(
+        "echo-16m",
+        "Echo of 16 MiB, 2 connections, 1 in flight",
+        Mode::Echo,
+        &["echo", "--bytes", "16777216", "--connections", "2"],
+    ),
+    scenario(
+        "broadcast-1m",
+        "Broadcast of 1 MiB to 100, one at a time",
+        Mode::Broadcast,
+        &["broadcast", "--bytes", "1048576", "--receivers", "100"],
+    ),
+    scenario(
+        "json-plain",
+        "Broadcast of 1 KiB of JSON to 1,000, one at a time, as it is",
+        Mode::Broadcast,
+        &["broadcast", "--bytes", "1024", "--json"],
+    ),
+    scenario(
+        "json-deflate",
+        "Broadcast, the same, with permessage-deflate",
+        Mode::Broadcast,
+        &["broadcast", "--bytes", "1024", "--json", "--deflate"],
+    )
+    .deflating()
+    .quick(),
+];
+
+const MEMORY: &[Scenario] = &[
+    scenario(
+        "burst",
+        "10,000 connections, and after each has had 64 KiB echoed",
+        Mode::Echo,
+        &["idle", "--burst", "65536"],
+    ),
+    scenario(
+        "deflate",
+        "10,000 connections with permessage-deflate, and after each has had 1 KiB echoed",
+        Mode::Echo,
+        &["idle", "--deflate", "--burst", "1024"],
+    )
+    .deflating(),
 ];
 
 const WEBSOCKET_IDLE: &[Scenario] = &[
-    scenario("idle", "Idle connections, 10,000 open", Mode::Echo, &["idle"]),
+    scenario("idle", "Idle connections, 10,000 open", Mode::Echo, &["idle"]).quick(),
     of_ours("idle-room", Mode::Echo, &["idle", "--join"]),
 ];
 
@@ -114,7 +243,8 @@ const SOCKETIO: &[Scenario] = &[
         Mode::Echo,
         &["echo", "--in-flight", "1"],
     )
-    .with_goal(6.0),
+    .with_goal(6.0)
+    .quick(),
     scenario(
         "echo-16",
         "Echo of an event, the same, 16 in flight",
@@ -135,13 +265,15 @@ const SOCKETIO: &[Scenario] = &[
         Mode::Broadcast,
         &["broadcast", "--in-flight", "16"],
     )
-    .with_goal(1.0 / 1.8),
+    .with_goal(1.0 / 1.8)
+    .quick(),
     scenario("connect", "Handshake and close, one after another", Mode::Echo, &["connect"]).with_goal(36.0),
 ];
 
 const SOCKETIO_IDLE: &[Scenario] =
     &[scenario("idle-room", "Idle connections in rooms of 100, 10,000 open", Mode::Room, &["idle"])
-        .with_goal(1024.0)];
+        .with_goal(1024.0)
+        .quick()];
 
 const SERVICE: &[Scenario] = &[
     scenario(
@@ -149,7 +281,46 @@ const SERVICE: &[Scenario] = &[
         "WebSocket echo, 100 connections, 20 bytes of text, 1 in flight",
         Mode::Echo,
         &["echo", "--in-flight", "1"],
-    ),
+    )
+    .quick(),
     scenario("echo-16", "WebSocket echo, the same, 16 in flight", Mode::Echo, &["echo", "--in-flight", "16"]),
     scenario("connect", "Handshake and close, one after another", Mode::Echo, &["connect"]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(key: &str) -> &'static Scenario {
+        LARGE.iter().chain(WEBSOCKET).find(|scenario| scenario.key == key).unwrap()
+    }
+
+    #[test]
+    fn only_those_that_deflate_take_part_where_it_is_deflated() {
+        let taking = |key: &str| -> Vec<&str> {
+            WEBSOCKET_PEERS.iter().filter(|peer| of(key).takes(peer)).map(|peer| peer.name).collect()
+        };
+        assert_eq!(taking("json-deflate"), ["fanfare", "sockudo-ws", "uWebSockets", "ws", "yawc"]);
+        assert_eq!(taking("json-plain").len(), WEBSOCKET_PEERS.len());
+        assert_eq!(taking("room-1"), ["fanfare"]);
+    }
+
+    #[test]
+    fn what_is_large_follows_from_what_the_load_sends() {
+        assert_eq!(of("echo-64k").large_bytes(), Some(65_536.0));
+        assert_eq!(of("echo-1").large_bytes(), None);
+        assert_eq!((of("broadcast-1m").what(), of("echo-1").what()), ("delivery", "message"));
+    }
+
+    #[test]
+    fn no_two_tables_of_a_section_have_one_name() {
+        for section in SECTIONS {
+            let mut keys: Vec<&str> =
+                section.scenarios.iter().chain(section.idle).map(|scenario| scenario.key).collect();
+            let count = keys.len();
+            keys.sort_unstable();
+            keys.dedup();
+            assert_eq!(keys.len(), count, "{}", section.name);
+        }
+    }
+}

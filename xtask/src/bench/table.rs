@@ -1,14 +1,25 @@
-//! The tables of `bench/README.md`.
+//! The tables of `bench/README.md`, with the plots that stand under them.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::peers::OURS;
+use super::growth;
+use super::peers::{OURS, Peer};
+use super::plot::{Bar, bars as bars_plot};
 use super::scenarios::{SECTIONS, Scenario, Section};
+use super::spread::{Spread, thousands, values};
+
+/// Beside the page.
+pub(crate) const PLOTS: &str = "plots";
 
 const BEGIN: &str = "<!-- cargo xtask bench: begin -->";
 const END: &str = "<!-- cargo xtask bench: end -->";
+
+/// A page for the tables of a run that is not published.
+pub(crate) fn empty_page() -> String {
+    format!("# A short run\n\n{BEGIN}\n{END}\n")
+}
 
 /// The text with the part between the markers replaced.
 pub(crate) fn between_markers(readme: &str, tables: &str) -> Result<String, String> {
@@ -17,67 +28,154 @@ pub(crate) fn between_markers(readme: &str, tables: &str) -> Result<String, Stri
     Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", tables.trim()))
 }
 
-pub(crate) fn tables(all: &Value) -> String {
-    let mut out = String::new();
-    for section in SECTIONS {
-        if all[section.name].is_object() {
-            tables_of(&mut out, section, &all[section.name]);
-        }
-    }
-    out
+/// What was measured, as it is published.
+#[derive(Default)]
+pub(crate) struct Pages {
+    pub(crate) tables: String,
+    /// The plots that the tables show: names of files, and what is in them.
+    pub(crate) plots: Vec<(String, String)>,
 }
 
-fn tables_of(out: &mut String, section: &Section, all: &Value) {
-    let machine = &all["machine"];
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let _ = writeln!(
-        out,
-        "\n## {}\n\n`{}` on {}, commit {}: {} rounds of {} s. {}, {} cores, {} {}, {}; load average at the end {}.\n",
-        section.title,
-        text(&all["command"]),
-        text(&machine["date"]),
-        text(&machine["commit"]),
-        all["rounds"],
-        text(&all["seconds"]),
-        text(&machine["cpu"]),
-        text(&machine["cores"]),
-        text(&machine["hypervisor"]),
-        text(&machine["kernel"]),
-        text(&machine["rustc"]),
-        text(&machine["load_average"]),
-    );
-    let version = |name: &str| format!("{name} {}", text(&machine["versions"][name]));
-    let versions: Vec<String> = section.peers.iter().map(|peer| version(peer.name)).collect();
-    let _ = writeln!(out, "Versions: {}.", versions.join("; "));
-    for scenario in section.scenarios.iter().filter(|scenario| !scenario.only_ours) {
-        let what = match scenario.load[0] {
-            "broadcast" => "delivery",
-            "connect" => "connection",
-            _ => "message",
-        };
+impl Pages {
+    pub(crate) fn of(all: &Value) -> Self {
+        let mut pages = Self::default();
+        for section in SECTIONS.iter().filter(|section| all[section.name].is_object()) {
+            pages.section(section, &all[section.name]);
+        }
+        if all[growth::NAME].is_object() {
+            growth::write(&mut pages, &all[growth::NAME]);
+        }
+        pages
+    }
+
+    /// Puts a plot beside the table that was just written.
+    pub(crate) fn plot(&mut self, name: &str, about: &str, svg: String) {
+        let _ = writeln!(self.tables, "\n![{about}]({PLOTS}/{name}.svg)");
+        self.plots.push((format!("{name}.svg"), svg));
+    }
+
+    fn section(&mut self, section: &Section, all: &Value) {
+        self.heading(section.title, section.peers, all);
+        let results = &all["results"];
+        let measured =
+            |scenario: &&Scenario| !scenario.only_ours && results[scenario.key].as_object().is_some();
+        for scenario in section.scenarios.iter().filter(measured) {
+            self.table(section, scenario, results);
+        }
+        if section.scenarios.is_empty() {
+            for scenario in section.idle.iter().filter(measured) {
+                self.idle(section, scenario, &[], results);
+            }
+        } else if let Some((first, more)) = section.idle.split_first()
+            && measured(&first)
+        {
+            self.idle(section, first, more, results);
+        }
+        costs(&mut self.tables, all);
+    }
+
+    /// On what machine, from what commit and with which servers it was measured.
+    pub(crate) fn heading(&mut self, title: &str, peers: &[Peer], all: &Value) {
+        let machine = &all["machine"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let _ = writeln!(
+            self.tables,
+            "\n## {title}\n\n`{}` on {}, commit {}: {} rounds of {} s. {}, {} cores, {} {}, {}; load average at the end {}.\n",
+            text(&all["command"]),
+            text(&machine["date"]),
+            text(&machine["commit"]),
+            all["rounds"],
+            text(&all["seconds"]),
+            text(&machine["cpu"]),
+            text(&machine["cores"]),
+            text(&machine["hypervisor"]),
+            text(&machine["kernel"]),
+            text(&machine["rustc"]),
+            text(&machine["load_average"]),
+        );
+        let known = |name: &str| machine["versions"][name].as_str();
+        let versions = peers.iter().filter_map(|peer| Some(format!("{} {}", peer.name, known(peer.name)?)));
+        let _ = writeln!(self.tables, "Versions: {}.", versions.collect::<Vec<_>>().join("; "));
+    }
+
+    fn table(&mut self, section: &Section, scenario: &Scenario, results: &Value) {
+        let what = scenario.what();
         let (base, heading) = section.base;
+        let mut rows = rows(section, scenario, results);
+        let bytes = scenario.large_bytes();
+        let out = &mut self.tables;
         let _ = writeln!(out, "\n### {}\n", scenario.about);
+        let (more, line) =
+            if bytes.is_some() { (" MB a second | CPU a MB, µs |", "---|---|") } else { ("", "") };
         let _ = writeln!(
             out,
-            "| server | CPU a {what}, µs | × {heading} | a second | p50, ms | p99, ms | server busy | load busy |"
+            "| server | CPU a {what}, µs | × {heading} | a second |{more} p50, ms | p99, ms | server busy | load busy |"
         );
-        out.push_str("|---|---|---|---|---|---|---|---|\n");
-        let results = &all["results"];
+        let _ = writeln!(out, "|---|---|---|---|{line}---|---|---|---|");
+        for row in &rows {
+            row.write(out, bytes, &results[scenario.key][base]);
+        }
+        if rows.iter().any(Row::is_of_the_load) {
+            let _ = writeln!(
+                out,
+                "\n{LOAD_MARK} The load was busier than the server, and had no time left: what this row says of a second and of latencies \
+                 is the load's limit. CPU a {what} stands."
+            );
+        }
+        let ours = Spread::of_field(&results[scenario.key][OURS], "server_cpu_us").median;
+        goal(out, scenario, &format!("µs a {what}"), ours);
+        let bars: Vec<Bar> = rows.drain(..).map(Row::bar).collect();
+        let svg = bars_plot(scenario.about, &format!("CPU a {what} in µs"), &bars, scenario.goal);
+        self.plot(&format!("{}-{}", section.name, scenario.key), scenario.about, svg);
+    }
+
+    fn idle(&mut self, section: &Section, scenario: &Scenario, more: &[Scenario], results: &Value) {
+        let mut rows: Vec<(String, &Value)> = Vec::new();
         for peer in section.peers {
-            row(out, peer.name, &results[scenario.key][peer.name], &results[scenario.key][base]);
+            let ours = format!("**{OURS}**, {}", section.idle_where);
+            let name = if peer.is_ours() { ours } else { peer.name.to_owned() };
+            rows.push((name, &results[scenario.key][peer.name][0]));
         }
-        let room = scenario.key.replace("broadcast", "room");
-        let of_room = &results[&room][OURS];
-        if room != scenario.key && of_room.is_array() {
-            row(out, &format!("{OURS}, `/chat` room"), of_room, &results[scenario.key][base]);
+        for more in more {
+            rows.push((format!("**{OURS}**, joined in a `/chat` room of 100"), &results[more.key][OURS][0]));
         }
-        let reached = Spread::of(values(&results[scenario.key][OURS], "server_cpu_us")).median;
-        goal(out, scenario, &format!("µs a {what}"), reached);
+        rows.retain(|(_, value)| value.is_object());
+        let bursts = scenario.option("--burst").is_some();
+        let out = &mut self.tables;
+        let _ = writeln!(out, "\n### {}\n", scenario.about);
+        out.push_str("| server | bytes of RSS a connection | RSS at 100, KB | RSS at 10,000, KB |");
+        out.push_str(if bursts {
+            " most in the burst, KB | 5 s after it, KB | bytes a connection then |\n|---|---|---|---|---|---|---|\n"
+        } else {
+            "\n|---|---|---|---|\n"
+        });
+        for (name, value) in &rows {
+            let number = |field: &str| value[field].as_f64().unwrap_or(f64::NAN);
+            let kb = |field: &str| thousands(number(field) / 1024.0);
+            let each = thousands(number("bytes_each"));
+            let _ = write!(out, "| {name} | {each} | {} | {} |", kb("before_bytes"), kb("after_bytes"));
+            if bursts {
+                let then = thousands(number("last_bytes_each"));
+                let _ = write!(out, " {} | {} | {then} |", kb("burst_bytes"), kb("last_bytes"));
+            }
+            out.push('\n');
+        }
+        let ours = results[scenario.key][OURS][0]["bytes_each"].as_f64().unwrap_or(f64::NAN);
+        goal(out, scenario, "bytes", ours);
+        let field = if bursts { "last_bytes_each" } else { "bytes_each" };
+        let bars: Vec<Bar> = rows
+            .iter()
+            .map(|(name, value)| Bar {
+                label: name.clone(),
+                range: Spread::of(value[field].as_f64().into_iter().collect()),
+                ours: name.contains(OURS),
+            })
+            .collect();
+        let unit =
+            if bursts { "Bytes of RSS a connection, after the burst" } else { "Bytes of RSS a connection" };
+        let svg = bars_plot(scenario.about, unit, &bars, scenario.goal);
+        self.plot(&format!("{}-{}", section.name, scenario.key), scenario.about, svg);
     }
-    if let Some(first) = section.idle.first() {
-        idle(out, section, first, all);
-    }
-    costs(out, all);
 }
 
 /// Where ours stands.
@@ -89,48 +187,77 @@ fn goal(out: &mut String, scenario: &Scenario, unit: &str, is: f64) {
     }
 }
 
-fn row(out: &mut String, name: &str, rounds: &Value, base: &Value) {
-    let of = |name: &str| Spread::of(values(rounds, name));
-    let ratios = values(rounds, "server_cpu_us").into_iter().zip(values(base, "server_cpu_us"));
-    let ratio = Spread::of(ratios.map(|(ours, base)| ours / base).collect());
-    let name = if name.starts_with(OURS) { format!("**{name}**") } else { name.to_owned() };
-    let _ = writeln!(
-        out,
-        "| {name} | {} | {} | {} | {:.2} | {:.2} | {:.0} % | {:.0} % |",
-        of("server_cpu_us").show(if of("server_cpu_us").median < 1.0 { 3 } else { 2 }),
-        ratio.show(2),
-        thousands(of("per_second").median),
-        of("p50_ms").median,
-        of("p99_ms").median,
-        of("server_busy").median * 100.0,
-        of("load_busy").median * 100.0,
-    );
+/// Marks rows in which the load had nothing left and the server had.
+const LOAD_MARK: &str = "†";
+
+/// The share of its core from which on the load is taken to be at its limit.
+const LOAD_LIMIT_BUSY: f64 = 0.95;
+
+/// One server in a table.
+struct Row<'a> {
+    name: String,
+    ours: bool,
+    rounds: &'a Value,
 }
 
-fn idle(out: &mut String, section: &Section, scenario: &Scenario, all: &Value) {
-    let _ = writeln!(out, "\n### {}\n", scenario.about);
-    out.push_str(
-        "| server | bytes of RSS a connection | RSS at 100, KB | RSS at 10,000, KB |\n|---|---|---|---|\n",
-    );
-    let mut row = |name: &str, value: &Value| {
-        let number = |field: &str| value[0][field].as_f64().unwrap_or_default();
+/// Those of which something is known, and ours in a room, where that was measured too.
+fn rows<'a>(section: &Section, scenario: &Scenario, results: &'a Value) -> Vec<Row<'a>> {
+    let row = |name: String, ours: bool, rounds: &'a Value| Row { name, ours, rounds };
+    let of = &results[scenario.key];
+    let mut rows: Vec<_> = section
+        .peers
+        .iter()
+        .map(|peer| row(peer.name.to_owned(), peer.name == OURS, &of[peer.name]))
+        .collect();
+    let room = scenario.key.replace("broadcast", "room");
+    if room != scenario.key {
+        rows.push(row(format!("{OURS}, `/chat` room"), true, &results[&room][OURS]));
+    }
+    rows.retain(|row| row.rounds.is_array());
+    rows
+}
+
+impl Row<'_> {
+    fn of(&self, field: &str) -> Spread {
+        Spread::of_field(self.rounds, field)
+    }
+
+    fn is_of_the_load(&self) -> bool {
+        let load = self.of("load_busy").median;
+        load > LOAD_LIMIT_BUSY && load > self.of("server_busy").median
+    }
+
+    fn write(&self, out: &mut String, bytes: Option<f64>, base: &Value) {
+        let of = |name: &str| self.of(name);
+        let ratios = values(self.rounds, "server_cpu_us").into_iter().zip(values(base, "server_cpu_us"));
+        let ratio = Spread::of(ratios.map(|(ours, base)| ours / base).collect());
+        let name = if self.ours { format!("**{}**", self.name) } else { self.name.clone() };
+        let (cpu, per_second) = (of("server_cpu_us"), of("per_second").median);
+        let _ = write!(out, "| {name} | {} | {} | {} |", cpu.show_us(), ratio.show(2), thousands(per_second));
+        if let Some(bytes) = bytes {
+            let megabytes = bytes / 1e6;
+            let _ = write!(
+                out,
+                " {} | {} |",
+                thousands(per_second * megabytes),
+                thousands(cpu.median / megabytes)
+            );
+        }
         let _ = writeln!(
             out,
-            "| {name} | {} | {} | {} |",
-            thousands(number("bytes_each")),
-            thousands(number("before_bytes") / 1024.0),
-            thousands(number("after_bytes") / 1024.0)
+            " {:.2} | {:.2} | {:.0} % | {:.0} %{} |",
+            of("p50_ms").median,
+            of("p99_ms").median,
+            of("server_busy").median * 100.0,
+            of("load_busy").median * 100.0,
+            if self.is_of_the_load() { format!(" {LOAD_MARK}") } else { String::new() },
         );
-    };
-    let results = &all["results"];
-    for peer in section.peers {
-        let ours = format!("**{OURS}**, {}", section.idle_where);
-        row(if peer.is_ours() { &ours } else { peer.name }, &results[scenario.key][peer.name]);
     }
-    for more in &section.idle[1..] {
-        row(&format!("**{OURS}**, joined in a `/chat` room of 100"), &results[more.key][OURS]);
+
+    fn bar(self) -> Bar {
+        let range = self.of("server_cpu_us");
+        Bar { label: self.name, range, ours: self.ours }
     }
-    goal(out, scenario, "bytes", results[scenario.key][OURS][0]["bytes_each"].as_f64().unwrap_or(f64::NAN));
 }
 
 fn costs(out: &mut String, all: &Value) {
@@ -147,48 +274,11 @@ fn costs(out: &mut String, all: &Value) {
     }
 }
 
-fn values(rounds: &Value, field: &str) -> Vec<f64> {
-    rounds.as_array().into_iter().flatten().filter_map(|round| round[field].as_f64()).collect()
-}
-
-struct Spread {
-    least: f64,
-    median: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
-        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-        let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 {
-            at(middle)
-        } else {
-            f64::midpoint(at(middle.wrapping_sub(1)), at(middle))
-        };
-        Self { least: at(0), median, most: at(values.len().wrapping_sub(1)) }
-    }
-
-    fn show(&self, digits: usize) -> String {
-        format!("{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.least, self.most)
-    }
-}
-
-fn thousands(number: f64) -> String {
-    let plain = format!("{number:.0}");
-    let mut grouped = String::new();
-    for (index, digit) in plain.chars().enumerate() {
-        if index > 0 && (plain.len() - index).is_multiple_of(3) && !grouped.ends_with('-') {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::peers::RAW;
     use super::*;
 
     #[test]
@@ -199,11 +289,48 @@ mod tests {
         assert!(between_markers("nothing", "new").is_err());
     }
 
+    fn measured(cpu_us: f64, server_busy: f64, load_busy: f64) -> Value {
+        json!([{
+            "server_cpu_us": cpu_us, "per_second": 1000.0, "p50_ms": 1.0, "p99_ms": 2.0,
+            "server_busy": server_busy, "load_busy": load_busy,
+        }])
+    }
+
     #[test]
-    fn spreads() {
-        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]).show(1), "2.0 (1.0 to 3.0)");
-        assert_eq!(Spread::of(vec![1.0, 2.0]).show(2), "1.50 (1.00 to 2.00)");
-        assert_eq!((thousands(1_234_567.0), thousands(999.0)), ("1,234,567".to_owned(), "999".to_owned()));
-        assert_eq!(thousands(-1234.0), "-1,234");
+    fn a_row_that_the_load_has_limited_is_marked_and_what_was_not_measured_is_not_there() {
+        let results = json!({ "echo-1": {
+            RAW: measured(4.0, 0.98, 0.99), OURS: measured(5.0, 0.99, 0.97), "ws": measured(8.0, 1.0, 0.7),
+        }});
+        let pages = Pages::of(&json!({ "websocket": { "results": results } }));
+        let rows: Vec<&str> = pages.tables.lines().filter(|line| line.starts_with("| ")).collect();
+        assert_eq!(rows.len(), 4, "{rows:?}");
+        assert!(rows[1].ends_with("| 99 % † |") && rows[2].ends_with("| 97 % |"), "{rows:?}");
+        assert!(
+            rows[2].contains("| 1.25 (1.25 to 1.25) |") && rows[2].starts_with("| **fanfare** |"),
+            "{rows:?}"
+        );
+        assert!(pages.tables.contains("† The load was busier"));
+        let names: Vec<&str> = pages.plots.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["websocket-echo-1.svg"]);
+        assert!(pages.tables.contains("(plots/websocket-echo-1.svg)"));
+    }
+
+    #[test]
+    fn large_messages_are_counted_in_bytes_too() {
+        let results = json!({ "echo-64k": { OURS: measured(65.536, 1.0, 0.5) } });
+        let pages = Pages::of(&json!({ "large": { "results": results } }));
+        // 65,536 bytes a thousand times a second, each for its length in microseconds.
+        assert!(pages.tables.contains("| 1,000 | 66 | 1,000 |"), "{}", pages.tables);
+    }
+
+    #[test]
+    fn memory_after_a_burst_stands_beside_that_before() {
+        let measured = json!([{
+            "bytes_each": 400.0, "before_bytes": 4096, "after_bytes": 8192,
+            "burst_bytes": 1_048_576, "last_bytes": 10_240, "last_bytes_each": 600.0,
+        }]);
+        let pages = Pages::of(&json!({ "memory": { "results": { "burst": { OURS: measured } } } }));
+        assert!(pages.tables.contains("| 400 | 4 | 8 | 1,024 | 10 | 600 |"), "{}", pages.tables);
+        assert!(pages.plots[0].1.contains(">600<"));
     }
 }

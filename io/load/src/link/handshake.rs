@@ -2,7 +2,7 @@
 
 use super::channel::{Channel, Patience};
 use crate::failure::Failure;
-use crate::wire::{Kind, Wire, socketio};
+use crate::wire::{Kind, Wire, deflate, socketio};
 
 /// RFC 6455 §1.3's own example, with the answer that it calls for.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -42,11 +42,17 @@ impl<'a> Answers<'a> {
 }
 
 /// Asks for the upgrade, and reads the answer's head.
-pub(crate) fn upgrade(answers: &mut Answers<'_>, path: &str, host: &str) -> Result<(), Failure> {
+pub(crate) fn upgrade(
+    answers: &mut Answers<'_>,
+    path: &str,
+    host: &str,
+    deflates: bool,
+) -> Result<(), Failure> {
     let failed = |what: &str| Failure::Handshake { what: what.to_owned() };
+    let offer = if deflates { deflate::OFFER } else { "" };
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n"
     );
     answers.say(request.as_bytes())?;
     loop {
@@ -54,7 +60,7 @@ pub(crate) fn upgrade(answers: &mut Answers<'_>, path: &str, host: &str) -> Resu
         if let Some(end) = answers.received.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&answers.received[..end]).into_owned();
             answers.received.drain(..end + 4);
-            return judge(answers, &head);
+            return judge(answers, &head, deflates);
         }
         if bytes == 0 {
             return Err(failed("the server ended the connection before it answered"));
@@ -65,7 +71,7 @@ pub(crate) fn upgrade(answers: &mut Answers<'_>, path: &str, host: &str) -> Resu
     }
 }
 
-fn judge(answers: &mut Answers<'_>, head: &str) -> Result<(), Failure> {
+fn judge(answers: &mut Answers<'_>, head: &str, deflates: bool) -> Result<(), Failure> {
     let first = head.lines().next().unwrap_or_default();
     let status = first.strip_prefix("HTTP/1.1 ").or_else(|| first.strip_prefix("HTTP/1.0 "));
     let Some(status) = status else {
@@ -77,6 +83,10 @@ fn judge(answers: &mut Answers<'_>, head: &str) -> Result<(), Failure> {
     }
     if header(head, "sec-websocket-accept") != Some(ACCEPT) {
         return Err(Failure::Handshake { what: "the server's Sec-WebSocket-Accept is wrong".to_owned() });
+    }
+    if deflates && !header(head, "sec-websocket-extensions").is_some_and(deflate::is_agreed) {
+        let what = "the server does not agree to permessage-deflate, each message by itself".to_owned();
+        return Err(Failure::Handshake { what });
     }
     Ok(())
 }

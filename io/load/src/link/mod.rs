@@ -2,16 +2,18 @@
 
 mod channel;
 mod handshake;
+mod outbox;
 mod target;
 
 use std::io::ErrorKind;
 use std::net::Shutdown;
 
 pub use self::channel::{Channel, Patience, Secure, SecureStream};
+use self::outbox::Outbox;
 pub use self::target::Target;
 pub(crate) use self::target::raise_file_limit;
 use crate::failure::Failure;
-use crate::wire::{Counter, Inbox, Kind, Wire};
+use crate::wire::{Counter, Inbox, Kind, Wire, deflate};
 
 /// Bytes that one read may take.
 pub const READ_BUFFER_BYTES: usize = 256 << 10;
@@ -54,47 +56,51 @@ pub struct Connection {
     channel: Channel,
     wire: Wire,
     counter: Counter,
-    unsent: Vec<u8>,
+    unsent: Outbox,
     /// What came with the handshake's answer, and what [`Connection::look`] has only a part of.
     received: Vec<u8>,
     inbox: Option<Inbox>,
+    deflates: bool,
+    inflated: u64,
 }
 
 impl Connection {
-    pub(crate) fn new(opened: Opened, wire: Wire) -> Self {
+    pub(crate) fn new(opened: Opened, wire: Wire, deflates: bool) -> Self {
         let Opened { channel, early, .. } = opened;
-        Self { channel, wire, counter: Counter::new(wire), unsent: Vec::new(), received: early, inbox: None }
+        let (counter, unsent) = (Counter::new(wire), Outbox::default());
+        Self { channel, wire, counter, unsent, received: early, inbox: None, deflates, inflated: 0 }
+    }
+
+    /// Messages that [`Connection::look`] found compressed.
+    pub fn inflated(&self) -> u64 {
+        self.inflated
     }
 
     /// Writes what fits; the rest waits for [`Connection::flush`].
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        if !self.unsent.is_empty() {
-            self.unsent.extend_from_slice(bytes);
-            return Ok(());
-        }
-        match self.channel.write(bytes) {
-            Ok(sent) => self.unsent.extend_from_slice(&bytes[sent..]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.unsent.extend_from_slice(bytes),
-            Err(error) => return Err(Failure::Broken(error)),
-        }
+        let sent = if self.unsent.is_empty() { write(&mut self.channel, bytes)? } else { 0 };
+        self.unsent.queue().extend_from_slice(&bytes[sent..]);
         Ok(())
     }
 
     /// Writes what waits, once the socket takes more.
     pub fn flush(&mut self) -> Result<(), Failure> {
         self.channel.flush().map_err(Failure::Broken)?;
-        let waiting = std::mem::take(&mut self.unsent);
-        if waiting.is_empty() { Ok(()) } else { self.send(&waiting) }
+        if !self.unsent.is_empty() {
+            let sent = write(&mut self.channel, self.unsent.waiting())?;
+            self.unsent.sent(sent);
+        }
+        Ok(())
     }
 
     /// Where to append what the next [`Connection::flush`] sends.
     pub(crate) fn queue(&mut self) -> &mut Vec<u8> {
-        &mut self.unsent
+        self.unsent.queue()
     }
 
     /// What waits until the socket takes more.
     pub(crate) fn unsent_bytes(&self) -> usize {
-        self.unsent.len()
+        self.unsent.waiting().len()
     }
 
     /// Reads what is there and counts the messages that end in it.
@@ -109,7 +115,7 @@ impl Connection {
         }
     }
 
-    /// Reads what is there and gives each message to `look`.
+    /// Reads what is there and gives each message to `look`, inflated where it came compressed.
     pub fn look(
         &mut self,
         buffer: &mut [u8],
@@ -120,8 +126,15 @@ impl Connection {
             self.received.extend_from_slice(&buffer[..bytes]);
             let mut taken = 0;
             while let Some((length, payload)) = self.wire.read(&self.received[taken..]) {
+                let compressed = self.deflates && deflate::is_compressed(self.received[taken]);
                 taken += length;
-                payload.map_or(Ok(()), &mut look)?;
+                match payload {
+                    Some(payload) if compressed => {
+                        self.inflated += 1;
+                        look(&deflate::inflate(payload)?)?;
+                    }
+                    payload => payload.map_or(Ok(()), &mut look)?,
+                }
             }
             self.received.drain(..taken);
             if bytes < buffer.len() {
@@ -164,4 +177,18 @@ impl Connection {
             Err(error) => Err(Failure::Broken(error)),
         }
     }
+}
+
+/// How much of it the socket takes. TLS takes some records at a time: that more would go out no event tells.
+fn write(channel: &mut Channel, bytes: &[u8]) -> Result<usize, Failure> {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match channel.write(&bytes[sent..]) {
+            Ok(0) => break,
+            Ok(more) => sent += more,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => return Err(Failure::Broken(error)),
+        }
+    }
+    Ok(sent)
 }

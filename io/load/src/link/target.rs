@@ -28,6 +28,8 @@ pub struct Target {
     pub wire: Wire,
     /// What the upgrade request asks for.
     pub path: String,
+    /// Whether permessage-deflate is offered, and has to be agreed to.
+    pub deflates: bool,
     /// The namespace of Socket.IO.
     pub namespace: String,
     /// TLS, where it is spoken.
@@ -49,7 +51,7 @@ impl Target {
             poll.registry().register(channel.socket(), Token(index), both)
         });
         registered.map_err(|error| Trouble { connection: index, failure: Failure::Broken(error) })?;
-        Ok(Connection::new(opened, self.wire))
+        Ok(Connection::new(opened, self.wire, self.deflates))
     }
 
     /// Opens connection number `index`, as far as the wire goes.
@@ -74,9 +76,9 @@ impl Target {
         let mut answers = Answers::new(&mut channel, &self.patience);
         match self.wire {
             Wire::Raw { .. } => {}
-            Wire::WebSocket => handshake::upgrade(&mut answers, &self.path, &self.host)?,
+            Wire::WebSocket => handshake::upgrade(&mut answers, &self.path, &self.host, self.deflates)?,
             Wire::SocketIo => {
-                handshake::upgrade(&mut answers, &self.path, &self.host)?;
+                handshake::upgrade(&mut answers, &self.path, &self.host, self.deflates)?;
                 handshake::join(&mut answers, &self.namespace)?;
             }
         }

@@ -76,6 +76,7 @@ impl Fleet {
             host: url.host(),
             wire: url.wire(),
             path: url.path().to_owned(),
+            deflates: false,
             namespace: url.namespace().to_owned(),
             secure: None,
             own_sources: false,

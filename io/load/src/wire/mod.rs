@@ -1,5 +1,6 @@
 //! What goes over the wire: client frames with a fixed mask (RFC 6455 §5.2), or records of the same length without a protocol.
 
+pub(crate) mod deflate;
 mod inbox;
 pub(crate) mod socketio;
 
@@ -161,6 +162,12 @@ impl Counter {
     fn counts(&self, first: u8, length: usize) -> bool {
         first & 0x08 == 0 && (self.wire != Wire::SocketIo || socketio::may_be_event(length))
     }
+}
+
+/// As much of a message as one wants to read in an error.
+pub fn beginning(message: &[u8]) -> String {
+    let shown = &message[..message.len().min(100)];
+    format!("{} ({} bytes)", String::from_utf8_lossy(shown), message.len())
 }
 
 /// A payload that no other message of the run has: letters only, so that it is text as well.

@@ -1,0 +1,77 @@
+//! Several measurements of one thing.
+
+use serde_json::Value;
+
+/// The middle one, the least and the most; not a number where nothing was measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    pub(crate) least: f64,
+    pub(crate) median: f64,
+    pub(crate) most: f64,
+}
+
+impl Spread {
+    pub(crate) fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+        let middle = values.len() / 2;
+        let median = if values.len() % 2 == 1 {
+            at(middle)
+        } else {
+            f64::midpoint(at(middle.wrapping_sub(1)), at(middle))
+        };
+        Self { least: at(0), median, most: at(values.len().wrapping_sub(1)) }
+    }
+
+    /// Of one field of all rounds.
+    pub(crate) fn of_field(rounds: &Value, field: &str) -> Self {
+        Self::of(values(rounds, field))
+    }
+
+    pub(crate) fn is_known(self) -> bool {
+        self.median.is_finite()
+    }
+
+    pub(crate) fn show(self, digits: usize) -> String {
+        if !self.is_known() {
+            return "–".to_owned();
+        }
+        format!("{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.least, self.most)
+    }
+
+    /// A time in microseconds: three digits where it is below one.
+    pub(crate) fn show_us(self) -> String {
+        self.show(if self.median < 1.0 { 3 } else { 2 })
+    }
+}
+
+/// A field of all rounds.
+pub(crate) fn values(rounds: &Value, field: &str) -> Vec<f64> {
+    rounds.as_array().into_iter().flatten().filter_map(|round| round[field].as_f64()).collect()
+}
+
+pub(crate) fn thousands(number: f64) -> String {
+    let plain = format!("{number:.0}");
+    let mut grouped = String::new();
+    for (index, digit) in plain.chars().enumerate() {
+        if index > 0 && (plain.len() - index).is_multiple_of(3) && !grouped.ends_with('-') {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spreads() {
+        assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]).show(1), "2.0 (1.0 to 3.0)");
+        assert_eq!(Spread::of(vec![1.0, 2.0]).show(2), "1.50 (1.00 to 2.00)");
+        assert_eq!(Spread::of(Vec::new()).show(2), "–");
+        assert_eq!((thousands(1_234_567.0), thousands(999.0)), ("1,234,567".to_owned(), "999".to_owned()));
+        assert_eq!(thousands(-1234.0), "-1,234");
+    }
+}
