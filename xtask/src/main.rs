@@ -21,7 +21,7 @@ The project's own commands.
   cargo xtask test [suite…]    everything that CI runs, or the named suites
   cargo xtask test --list      the suites
   cargo xtask tidy             the rules of the house: imports, modules, words
-  cargo xtask trial load [socketio]|bad-input [case…]|simulation [--seeds N]|mixed-room|idle|waiting|service-echoes
+  cargo xtask trial load [socketio]|bad-input [case…]|simulation [--seeds N]|mixed-room|idle|fairness|waiting|service-echoes
                                a trial in its full form; the plot goes to docs/trials
   cargo xtask trial differential [--seeds N]
                                Socket.IO: random sequences to the reference server and to ours; 20,000

@@ -18,7 +18,7 @@ const TITLE: &str = "Growth";
 /// More rounds would take long and tell little: what grows shows in one.
 const ROUNDS_MOST: usize = 3;
 
-/// A connection of this server may be in so many rooms, for [`ROOMS`].
+/// A connection of this server may be in so many rooms, where rooms are counted by the thousand.
 const ROOMS_EACH: &str = "1000";
 
 #[derive(Clone, Copy)]

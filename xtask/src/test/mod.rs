@@ -73,6 +73,12 @@ const SUITES: &[Suite] = &[
         SERVER,
         trials::mixed_room,
     ),
+    suite(
+        "fairness",
+        "a thousand ordinary clients beside one that floods and one that never reads, short form",
+        SERVER,
+        trials::fairness,
+    ),
 ];
 
 /// What the suites against the real server need.

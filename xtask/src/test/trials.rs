@@ -37,6 +37,10 @@ pub(super) fn mixed_room(context: &Context) -> Result<Outcome, String> {
     short(context, "mixed-room")
 }
 
+pub(super) fn fairness(context: &Context) -> Result<Outcome, String> {
+    short(context, "fairness")
+}
+
 fn short(context: &Context, name: &str) -> Result<Outcome, String> {
     let mut trial = real(context, name)?;
     Ok(count::last_line(&context.step(trial.arg("--short"), SHORT_LIMIT)?))
@@ -51,7 +55,7 @@ fn real(context: &Context, name: &str) -> Result<Command, String> {
     Ok(trial)
 }
 
-const TRIALS: &str = "a trial is one of: load, load socketio, mixed-room, idle, waiting, service-echoes, bad-input [case…], simulation [--seeds N], differential [--seeds N] \
+const TRIALS: &str = "a trial is one of: load, load socketio, mixed-room, idle, fairness, waiting, service-echoes, bad-input [case…], simulation [--seeds N], differential [--seeds N] \
                       [--seed-from S], reference";
 
 /// A trial in its full form. Its output is for whoever waits for it.
@@ -64,7 +68,7 @@ pub(super) fn full(workspace: &Workspace, arguments: &[&str]) -> Result<bool, St
             trial.arg("--out").arg(Path::new(PLOTS)).args(kind);
             trial
         }
-        [name @ ("mixed-room" | "idle")] => real(&context, name)?,
+        [name @ ("mixed-room" | "idle" | "fairness")] => real(&context, name)?,
         ["service-echoes"] => {
             let test = ["test", "--release", "-p", "fanfare", "--test", "service_echoes", "--", "--ignored"];
             cargo::cargo(&test)
