@@ -214,3 +214,35 @@ fn whoever_is_let_go_in_time_is_heard_out_although_he_hung_up() {
     house.settle();
     assert_eq!((house.shard.connections(), house.removed.len()), (0, 1));
 }
+
+/// A frame of so many bytes that mask nothing and whose first asks for an answer of a KiB.
+fn long_frame(first: u8, length: usize) -> Vec<u8> {
+    let mut bytes = vec![first, 0xFF];
+    bytes.extend((length as u64).to_be_bytes());
+    bytes.extend([0; 4]);
+    bytes.push(1);
+    bytes.resize(14 + length, 0);
+    bytes
+}
+
+#[test]
+fn what_comes_behind_a_long_frame_is_read_after_it_however_it_is_cut() {
+    let whole = long_frame(0x82, 300_000);
+    // Its buffer has more space than is left of it, once the first read is there.
+    let fragment = [long_frame(0x02, 135_200), vec![0x80, 0x81, 0, 0, 0, 0, 0]].concat();
+    for long in [whole, fragment] {
+        let bytes = [&long[..], &[0x82, 0x81, 0, 0, 0, 0, 0].repeat(3)].concat();
+        for piece in [1_000, 65_536, 70_000, 131_072, 150_000, long.len() - 3, long.len() + 4, bytes.len()] {
+            let mut house = one();
+            for part in bytes.chunks(piece) {
+                house.ends(0).input.extend(part);
+                house.turn(&[0]);
+            }
+            while house.links.has_carry_over() {
+                house.turn(&[]);
+            }
+            assert!(house.ends(0).input.is_empty(), "pieces of {piece}");
+            assert_eq!(house.ends(0).sent_bytes, 1_024 + 4 + 3 * 3, "pieces of {piece}");
+        }
+    }
+}
