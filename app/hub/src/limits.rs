@@ -22,6 +22,9 @@ pub const AUTH_BYTES_MAX: usize = 64 << 10;
 /// Bytes that may wait in the mailboxes to other shards; at half of it the connections that cause them are not read.
 pub const MAILBOX_BYTES_MAX: usize = 16 << 20;
 
+/// Bytes that a connection is sent in one turn: whoever has megabytes to come gets them over several, and others are read between.
+pub(crate) const SEND_BYTES_MAX: usize = 256 << 10;
+
 /// Messages that may wait in one outbox, whatever their size: a message of one byte costs its place in the list too.
 pub const OUTBOX_MESSAGES_MAX: usize = 65_536;
 

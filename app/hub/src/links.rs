@@ -11,6 +11,7 @@ use fanfare_session::Share;
 
 use crate::envelope::DoorId;
 use crate::ids::SocketId;
+use crate::limits::SEND_BYTES_MAX;
 use crate::shard::Shard;
 use crate::state::{Arrival, Reading};
 
@@ -425,11 +426,12 @@ impl<T: Transport> Links<T> {
                 shard.next_dirty_for_longest()
             };
             let Some(socket) = next else {
-                self.unsent = false;
+                self.unsent = shard.go_on_sending();
                 return;
             };
             left = left.saturating_sub(self.send(shard, socket));
         }
+        shard.go_on_sending();
         self.unsent = true;
     }
 
@@ -450,6 +452,7 @@ impl<T: Transport> Links<T> {
         };
         let taken = *result.as_ref().unwrap_or(&0);
         match result {
+            Ok(bytes) if bytes == SEND_BYTES_MAX => shard.sent_part(socket, bytes),
             Ok(bytes) => shard.sent(socket, bytes, bytes < offered),
             Err(error) if error.kind() == ErrorKind::WouldBlock => shard.sent(socket, 0, true),
             Err(error) if error.kind() == ErrorKind::Interrupted => shard.sent(socket, 0, false),

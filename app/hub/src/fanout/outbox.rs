@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use super::log::{Log, Span};
-use crate::limits::{OUTBOX_MESSAGES_MAX, SPAN_BYTES};
+use crate::limits::{OUTBOX_MESSAGES_MAX, SEND_BYTES_MAX, SPAN_BYTES};
 
 /// One connection's outbox. Most hold nothing or one span, so only the first lies in place.
 #[derive(Debug, Default)]
@@ -67,16 +67,22 @@ impl Outbox {
         self.rest.get_or_insert_default().push_back(span);
     }
 
-    /// The bytes to send next, as many slices as fit. Returns how many were filled.
+    /// The bytes to send next, [`SEND_BYTES_MAX`] at most, as many slices as fit. Returns how many were filled.
     pub(crate) fn slices<'l>(&self, log: &'l Log, slices: &mut [IoSlice<'l>]) -> usize {
         if self.is_empty() {
             return 0;
         }
         let rest = self.rest.iter().flat_map(|rest| rest.iter());
-        let mut filled = 0;
+        let (mut filled, mut left) = (0, SEND_BYTES_MAX);
         for (slice, span) in slices.iter_mut().zip(std::iter::once(&self.first).chain(rest)) {
-            *slice = IoSlice::new(log.bytes(*span));
+            let bytes = log.bytes(*span);
+            let bytes = &bytes[..bytes.len().min(left)];
+            *slice = IoSlice::new(bytes);
             filled += 1;
+            left -= bytes.len();
+            if left == 0 {
+                break;
+            }
         }
         filled
     }
@@ -93,9 +99,18 @@ impl Outbox {
         bytes
     }
 
-    /// The first bytes to send, where they are all there is.
+    /// The bytes to send next, where they lie in one piece; [`SEND_BYTES_MAX`] at most.
     pub(crate) fn single<'l>(&self, log: &'l Log) -> Option<&'l [u8]> {
-        (self.rest.is_none() && !self.is_empty()).then(|| log.bytes(self.first))
+        if self.rest.is_some() || self.is_empty() {
+            return None;
+        }
+        let bytes = log.bytes(self.first);
+        Some(&bytes[..bytes.len().min(SEND_BYTES_MAX)])
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued_bytes
     }
 
     /// Notes that the socket took `sent` bytes.

@@ -90,6 +90,7 @@ impl Shard {
             current: Current::default(),
             counters: Counters::default(),
             dirty: std::collections::VecDeque::new(),
+            sent_in_part: Vec::new(),
             departed: std::collections::VecDeque::new(),
             departures_left: DEPARTURES_PER_TURN,
             closed: std::collections::VecDeque::new(),
@@ -317,6 +318,29 @@ impl Shard {
         } else if !blocked {
             core.mark_dirty(socket.slot);
         }
+    }
+
+    /// The socket took `bytes`, which is what one turn sends to it. The rest is for the next.
+    pub fn sent_part(&mut self, socket: SocketId, bytes: usize) {
+        self.sent(socket, bytes, false);
+        // Had there been nothing left it would not be dirty.
+        let core = &mut self.core;
+        if core.dirty.pop_back_if(|slot| *slot == socket.slot).is_some() {
+            core.sent_in_part.push(socket.slot);
+        }
+    }
+
+    /// Those who were sent a part have their turn again in the next. Says whether there are any.
+    pub fn go_on_sending(&mut self) -> bool {
+        let core = &mut self.core;
+        let waits = |slot: &u32| {
+            let connection = core.slots.get(*slot as usize).and_then(|place| place.connection.as_ref());
+            connection.map_or(0, |connection| connection.outbox.queued_bytes())
+        };
+        let waiting: usize = core.sent_in_part.iter().map(waits).sum();
+        core.unoffered_bytes += waiting;
+        core.dirty.extend(core.sent_in_part.drain(..));
+        waiting > 0
     }
 
     /// The socket takes bytes again.

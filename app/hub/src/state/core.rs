@@ -112,6 +112,8 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// Slots with something to send.
     pub(crate) dirty: VecDeque<u32>,
+    /// Slots that have been sent what a turn sends them, and have more; they are marked as dirty.
+    pub(crate) sent_in_part: Vec<u32>,
     /// Slots that no longer take part and whose rooms and kit do not know yet.
     pub(crate) departed: VecDeque<u32>,
     /// How many of them this turn may still tell of.

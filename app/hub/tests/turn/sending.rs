@@ -2,12 +2,12 @@
 
 use std::io::ErrorKind;
 
-use fanfare_hub::{Arrival, DeflateParameters};
+use fanfare_hub::{Arrival, DeflateParameters, Readiness};
 
 use crate::harness::{House, PLAIN, WRITABLE};
 
-/// What a turn sends to all together.
-const TURN_BYTES: usize = 8 << 20;
+/// What a turn sends to one connection: a thirty-second part of what it sends to all together.
+const PART_BYTES: usize = 256 << 10;
 
 #[test]
 fn an_interrupted_send_is_tried_again_in_its_turn() {
@@ -44,50 +44,75 @@ fn a_send_that_fails_is_the_end_of_the_connection() {
     assert_eq!(house.removed, [house.pipes[0].0]);
 }
 
-/// Four connections with 10 MB for each, of which nothing is sent yet.
-fn four_that_have_much_to_take() -> House {
-    let mut house = House::new(4);
-    for connection in 0..4 {
-        house.ask(connection, 250, 40);
+/// Forty connections with 500 KB for each, of which nothing is sent yet; and that all of them take more.
+fn forty_that_have_much_to_take() -> (House, Vec<(usize, Readiness)>) {
+    let mut house = House::new(40);
+    for connection in 0..40 {
+        house.ask(connection, 250, 2);
         house.ends(connection).takes.push_back(Err(ErrorKind::WouldBlock));
         house.turn(&[connection]);
     }
     house.sends.borrow_mut().clear();
-    house
+    (house, (0..40).map(|connection| (connection, WRITABLE)).collect())
 }
 
 #[test]
 fn one_half_of_a_turn_is_for_those_who_came_last_and_the_other_for_those_who_have_waited() {
-    let writable = [0, 1, 2, 3].map(|connection| (connection, WRITABLE));
-    for (first_bytes, order) in [
-        // More than half is left: the next of those who came last.
-        (TURN_BYTES / 2 - 1, [3, 2, 0, 1]),
-        // Half is left: the one that has waited longest.
-        (TURN_BYTES / 2, [3, 0, 1, 2]),
-    ] {
-        let mut house = four_that_have_much_to_take();
-        house.ends(3).takes.push_back(Ok(first_bytes));
-        for connection in 0..3 {
-            house.ends(connection).takes.push_back(Ok(1_000));
-        }
+    // Half is left after the sixteenth, or a byte more: then it is still the turn of those who came last.
+    for (sixteenth_bytes, then) in [(PART_BYTES, [0, 1]), (PART_BYTES - 1, [23, 0])] {
+        let (mut house, writable) = forty_that_have_much_to_take();
+        house.ends(24).takes.push_back(Ok(sixteenth_bytes));
         house.turn_now(&writable);
-        assert_eq!(*house.sends.borrow(), order, "after {first_bytes} bytes");
-        assert!(!house.links.has_carry_over(), "the others' sockets are full");
+        let sends = house.sends.borrow().clone();
+        assert!(sends[..16].iter().copied().eq((24..40).rev()), "{sends:?}");
+        assert_eq!(sends[16..18], then);
     }
 }
 
 #[test]
 fn a_turn_sends_while_a_byte_of_its_eight_mebibytes_is_left() {
-    let writable = [0, 1, 2, 3].map(|connection| (connection, WRITABLE));
-    for (second_bytes, order) in [(TURN_BYTES / 2 - 1, &[3, 0, 1][..]), (TURN_BYTES / 2, &[3, 0])] {
-        let mut house = four_that_have_much_to_take();
-        house.ends(3).takes.push_back(Ok(TURN_BYTES / 2));
-        house.ends(0).takes.push_back(Ok(second_bytes));
-        house.ends(1).takes.push_back(Ok(1_000));
+    for (one_bytes, sends) in [(PART_BYTES, 32), (PART_BYTES - 1, 33)] {
+        let (mut house, writable) = forty_that_have_much_to_take();
+        house.ends(39).takes.push_back(Ok(one_bytes));
         house.turn_now(&writable);
-        assert_eq!(*house.sends.borrow(), order);
+        assert_eq!(house.sends.borrow().len(), sends);
         assert!(house.links.has_carry_over(), "the loop must not wait");
     }
+}
+
+#[test]
+fn a_connection_is_sent_a_part_in_each_turn_and_others_are_read_between() {
+    let mut house = House::new(2);
+    house.ask(0, 250, 3);
+    house.turn(&[0]);
+    assert_eq!(house.ends(0).sent_bytes, PART_BYTES);
+    assert!(house.links.has_carry_over(), "the loop must not wait");
+    house.ask(1, 0, 1);
+    house.turn(&[1]);
+    assert_eq!((house.ends(0).sent_bytes, house.ends(1).sent_bytes), (2 * PART_BYTES, 3));
+    house.turn(&[]);
+    assert_eq!(house.ends(0).sent_bytes, 3 * (10 + (250 << 10)));
+    assert_eq!(*house.sends.borrow(), [0, 1, 0, 0]);
+    assert!(!house.links.has_carry_over());
+}
+
+#[test]
+fn what_ends_with_a_part_is_sent_and_no_more_is_waited_for() {
+    let mut house = House::new(1);
+    house.ends(0).takes.push_back(Err(ErrorKind::WouldBlock));
+    // A part to the byte.
+    house.ask(0, 255, 1);
+    house.ask(0, 0, (PART_BYTES - (255 << 10) - 10) / 3);
+    house.turn(&[0]);
+    while house.links.has_carry_over() {
+        house.turn(&[]);
+    }
+    house.turn_now(&[(0, WRITABLE)]);
+    assert_eq!((house.ends(0).sent_bytes, house.sends.borrow().len()), (PART_BYTES, 2));
+    assert!(!house.links.has_carry_over());
+    house.ask(0, 0, 1);
+    house.turn(&[0]);
+    assert_eq!((house.ends(0).sent_bytes, house.sends.borrow().len()), (PART_BYTES + 3, 3));
 }
 
 #[test]
@@ -103,9 +128,9 @@ fn the_answers_of_a_turn_are_one_piece() {
 #[test]
 fn what_lies_in_pieces_is_sent_together() {
     let mut house = House::new(1);
-    house.ask(0, 200, 3);
+    house.ask(0, 80, 3);
     house.turn(&[0]);
-    assert_eq!(house.ends(0).sent_bytes, 3 * (10 + (200 << 10)));
+    assert_eq!(house.ends(0).sent_bytes, 3 * (10 + (80 << 10)));
     assert_eq!(house.sends.borrow().len(), 1);
 }
 
