@@ -87,7 +87,7 @@ fn tables(all: &Value) -> String {
 
 /// With commas between thousands; nothing where there is nothing.
 fn whole(number: f64) -> String {
-    let digits = format!("{:.0}", number.max(0.0));
+    let digits = format!("{:.0}", number.max(0.0).abs());
     if digits == "0" {
         return String::new();
     }

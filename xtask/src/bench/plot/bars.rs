@@ -11,7 +11,7 @@ pub(crate) struct Bar {
     pub(crate) ours: bool,
 }
 
-const LEFT: f64 = 250.0;
+const LEFT: f64 = 290.0;
 /// Right of the longest whisker there is room for its number.
 const RIGHT: f64 = WIDTH - 84.0;
 const TOP: f64 = 66.0;
