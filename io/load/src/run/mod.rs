@@ -18,8 +18,9 @@ use rustix::time::{ClockId, clock_gettime};
 use self::fleet::{Fleet, Ready};
 pub use self::progress::Progress;
 use self::progress::Standing;
+use self::schedule::Schedule;
 use crate::failure::Failure;
-use crate::plan::{Plan, Scenario};
+use crate::plan::{Pace, Plan, Scenario};
 use crate::report::{Ended, Recorder, Report};
 
 /// How often a run looks whether it is to end.
@@ -157,6 +158,19 @@ impl Run<'_> {
         }
         self.ready = ready;
         Ok(())
+    }
+
+    /// Begins what is measured: the start of its warm-up, its end, and where it is at a rate its schedule.
+    fn begin(&mut self) -> (Instant, Instant, Option<Schedule>) {
+        let start = Instant::now();
+        let begin = start + self.plan.warm_up;
+        let end = begin + self.plan.duration;
+        self.recorder = Recorder::new(start, begin, end);
+        let schedule = match self.plan.pace {
+            Pace::PerSecond(rate) => Some(Schedule::new(start, end, rate)),
+            Pace::InFlight(_) => None,
+        };
+        (start, end, schedule)
     }
 
     fn serve(&mut self, ready: Ready, take: &mut impl FnMut(usize, &[u8], Instant, &mut Recorder) -> bool) {

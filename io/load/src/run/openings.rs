@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::schedule::Schedule;
 use super::{End, LOOK_INTERVAL, Run};
-use crate::plan::Pace;
 use crate::report::Recorder;
 
 /// Opens all connections and holds them. The latencies are those of the handshakes.
@@ -43,14 +41,7 @@ pub(super) fn idle(run: &mut Run<'_>) -> End {
 
 /// Opens and closes one connection after another. The latency is that of the handshake and the close.
 pub(super) fn connect(run: &mut Run<'_>) -> End {
-    let start = Instant::now();
-    let begin = start + run.plan.warm_up;
-    let end = begin + run.plan.duration;
-    run.recorder = Recorder::new(start, begin, end);
-    let mut schedule = match run.plan.pace {
-        Pace::PerSecond(rate) => Some(Schedule::new(start, end, rate)),
-        Pace::InFlight(_) => None,
-    };
+    let (_, end, mut schedule) = run.begin();
     loop {
         let now = Instant::now();
         run.meter(now, false);

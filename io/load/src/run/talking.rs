@@ -7,7 +7,7 @@ use super::schedule::Schedule;
 use super::talk::{Echo, FanOut, Talk};
 use super::{End, LOOK_INTERVAL, Run};
 use crate::failure::Failure;
-use crate::plan::{Pace, Scenario};
+use crate::plan::Scenario;
 use crate::report::Recorder;
 use crate::wire::{Kind, Wire, socketio};
 
@@ -144,14 +144,7 @@ fn call(run: &mut Run<'_>, talk: &mut FanOut) -> Result<(), End> {
 
 /// The measured part.
 fn converse(run: &mut Run<'_>, talk: &mut impl Talk) -> Result<(), End> {
-    let start = Instant::now();
-    let begin = start + run.plan.warm_up;
-    let end = begin + run.plan.duration;
-    run.recorder = Recorder::new(start, begin, end);
-    let mut schedule = match run.plan.pace {
-        Pace::PerSecond(rate) => Some(Schedule::new(start, end, rate)),
-        Pace::InFlight(_) => None,
-    };
+    let (start, end, mut schedule) = run.begin();
     let mut out = Vec::new();
     // When something came last, or was first waited for.
     let mut heard = start;
