@@ -2,7 +2,7 @@
 
 use fanfare_session::native::Request;
 use fanfare_session::websocket::{Payload, Text};
-use fanfare_session::{End, Opened, Received, Reply, Session, Share, Turn};
+use fanfare_session::{End, Opened, Received, Reply, Share, Turn};
 
 use super::face::Shard;
 use crate::envelope::DoorId;
@@ -223,15 +223,10 @@ impl Shard {
 }
 
 impl Core {
-    /// Lends a connection's session what its turn has, and sends what the session wants sent.
-    #[inline(always)]
-    fn in_turn<R>(
-        &mut self,
-        slot: u32,
-        share: &mut Share,
-        run: impl FnOnce(&mut Session, &mut Turn<'_>) -> R,
-    ) -> Option<R> {
-        let connection = connection_in(&mut self.slots, slot)?;
+    fn appended(&mut self, slot: u32, bytes: usize, share: &mut Share) -> (Vec<u8>, Received<'static>) {
+        let Some(connection) = connection_in(&mut self.slots, slot) else {
+            return (Vec::new(), Received::Nothing);
+        };
         let rules = &self.rules[usize::from(connection.door.0)];
         let mut turn = Turn {
             now_ms: self.now.ms,
@@ -241,16 +236,11 @@ impl Core {
             share,
             transmit: &mut self.transmit,
         };
-        let result = run(&mut connection.session, &mut turn);
+        let (excess, received) = connection.session.appended(bytes, &mut turn);
         if !self.transmit.is_empty() {
             self.flush_transmit(slot);
         }
-        Some(result)
-    }
-
-    fn appended(&mut self, slot: u32, bytes: usize, share: &mut Share) -> (Vec<u8>, Received<'static>) {
-        let appended = self.in_turn(slot, share, |session, turn| session.appended(bytes, turn));
-        appended.unwrap_or((Vec::new(), Received::Nothing))
+        (excess, received)
     }
 
     #[inline(always)]
@@ -260,15 +250,26 @@ impl Core {
         input: &'a mut [u8],
         share: &mut Share,
     ) -> (usize, Received<'a>) {
-        let all = input.len();
-        let received = self.in_turn(slot, share, |session, turn| {
-            let limit_bytes = turn.text_limit_bytes.min(turn.binary_limit_bytes);
-            match session.short_message(input, limit_bytes, turn.share) {
-                Some(short) => session.take_short(short, input, turn),
-                None => session.receive(input, turn),
-            }
-        });
-        let Some((taken, received)) = received else { return (all, Received::Nothing) };
+        let Some(connection) = connection_in(&mut self.slots, slot) else {
+            return (input.len(), Received::Nothing);
+        };
+        let rules = &self.rules[usize::from(connection.door.0)];
+        let mut turn = Turn {
+            now_ms: self.now.ms,
+            text_limit_bytes: rules.text_limit_bytes,
+            binary_limit_bytes: rules.binary_limit_bytes,
+            inflaters: &mut self.inflaters,
+            share,
+            transmit: &mut self.transmit,
+        };
+        let limit_bytes = rules.text_limit_bytes.min(rules.binary_limit_bytes);
+        let (taken, received) = match connection.session.short_message(input, limit_bytes, turn.share) {
+            Some(short) => connection.session.take_short(short, input, &mut turn),
+            None => connection.session.receive(input, &mut turn),
+        };
+        if !self.transmit.is_empty() {
+            self.flush_transmit(slot);
+        }
         if matches!(received, Received::Nothing | Received::ShareUsed) {
             self.watch_unfinished(slot);
             self.account(slot);
