@@ -8,6 +8,7 @@ mod budget;
 mod costs;
 mod growth;
 mod machine;
+mod mixed;
 mod peers;
 mod plot;
 mod run;
@@ -60,7 +61,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
         ["smoke", named @ ..] => (SMOKE, named),
         ["full", named @ ..] | named => (FULL, named),
     };
-    let (sections, grows) = chosen(named)?;
+    let (sections, more) = chosen(named)?;
     let log = workspace.target.join("xtask").join("bench.log");
     let tools = [&tools::TASKSET, &tools::STRACE, &tools::VALGRIND];
     for tool in if plan.publishes { &tools[..] } else { &tools[..1] } {
@@ -89,7 +90,11 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
         let costs = if plan.publishes { costs::of_ours(&bench, section.name)? } else { json!([]) };
         tell(section.name, section.peers, run::all(&bench, section, &plan), costs)?;
     }
-    if grows {
+    if more.contains(&mixed::NAME) {
+        let costs = if plan.publishes { costs::of_ours(&bench, mixed::NAME)? } else { json!([]) };
+        tell(mixed::NAME, mixed::peers(), mixed::measure(&bench, &plan), costs)?;
+    }
+    if more.contains(&growth::NAME) {
         tell(growth::NAME, growth::peers(), growth::measure(&bench, &plan), json!([]))?;
     }
     println!("written: {}", folder.display());
@@ -129,15 +134,19 @@ fn for_counting(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String
     Ok(Bench { workspace, servers: workspace.target.clone(), log, without: None, next_port: first_port() })
 }
 
-/// The sections of these names, and whether growth is among them; all of them where none is named.
-fn chosen(named: &[&str]) -> Result<(Vec<&'static Section>, bool), String> {
-    let names: Vec<&str> = SECTIONS.iter().map(|section| section.name).chain([growth::NAME]).collect();
+/// The parts that compare nothing with others: they have a form of their own.
+const OF_OURS: [&str; 2] = [mixed::NAME, growth::NAME];
+
+/// The sections of these names, and which of the others; all of them where none is named.
+fn chosen(named: &[&str]) -> Result<(Vec<&'static Section>, Vec<&'static str>), String> {
+    let names: Vec<&str> = SECTIONS.iter().map(|section| section.name).chain(OF_OURS).collect();
     if let Some(unknown) = named.iter().find(|name| !names.contains(name)) {
         let names = names.join("|");
         return Err(format!("cargo xtask bench [quick|smoke|full] [{names}…], not `{unknown}`; or `tables`"));
     }
-    let is_chosen = |name: &str| named.is_empty() || named.contains(&name);
-    Ok((SECTIONS.iter().filter(|section| is_chosen(section.name)).collect(), is_chosen(growth::NAME)))
+    let is_chosen = |name: &&str| named.is_empty() || named.contains(name);
+    let sections = SECTIONS.iter().filter(|section| is_chosen(&section.name)).collect();
+    Ok((sections, OF_OURS.into_iter().filter(is_chosen).collect()))
 }
 
 /// Puts a section's results in the place of what was known of it, and writes tables and plots of everything that is known.

@@ -5,6 +5,7 @@ mod connect;
 mod echo;
 mod idle;
 mod json;
+mod mixed;
 mod rooms;
 mod steps;
 mod tls;
@@ -42,10 +43,11 @@ pub(crate) fn run(kind: &str, arguments: &Arguments) -> Result<(), String> {
         "idle" => idle::run(arguments)?,
         "connect" => connect::run(arguments)?,
         "rooms" => rooms::run(arguments)?,
+        "mixed" => mixed::run(arguments)?,
         "membership" | "polling" | "compressed" => steps::run(kind, arguments)?,
         other => {
             return Err(format!(
-                "there is no load `{other}`; there are: echo, broadcast, idle, connect, rooms, membership, polling, compressed"
+                "there is no load `{other}`; there are: echo, broadcast, idle, connect, rooms, mixed, membership, polling, compressed"
             ));
         }
     };

@@ -117,17 +117,26 @@ fn compressed(address: SocketAddr, bytes: usize) -> Result<Step, String> {
 }
 
 /// A connection, and what has been read of it and not looked at.
-struct Line {
+pub(super) struct Line {
     stream: TcpStream,
     received: Vec<u8>,
 }
 
 impl Line {
-    fn open(address: SocketAddr) -> Result<Self, String> {
+    pub(super) fn open(address: SocketAddr) -> Result<Self, String> {
         let stream = TcpStream::connect(address).map_err(|error| format!("{address}: {error}"))?;
         let set = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(TIMEOUT)));
         set.map_err(|error| error.to_string())?;
         Ok(Self { stream, received: Vec::new() })
+    }
+
+    /// For somebody else, between an answer and the next question.
+    pub(super) fn into_stream(self) -> Result<TcpStream, String> {
+        if self.received.is_empty() {
+            Ok(self.stream)
+        } else {
+            Err("more came than was asked for".to_owned())
+        }
     }
 
     fn upgraded(address: SocketAddr, path: &str, extensions: &str) -> Result<Self, String> {
@@ -172,7 +181,7 @@ impl Line {
     }
 
     /// Asks over HTTP; gives the body of the answer, which has to be 200.
-    fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<String, String> {
+    pub(super) fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<String, String> {
         let length = body.len();
         self.write(
             format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}")

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::growth;
 use super::peers::{OURS, Peer};
 use super::plot::{Bar, bars as bars_plot};
 use super::scenarios::{SECTIONS, Scenario, Section};
 use super::spread::{Spread, thousands, values};
+use super::{growth, mixed};
 
 /// Beside the page.
 pub(crate) const PLOTS: &str = "plots";
@@ -41,6 +41,9 @@ impl Pages {
         let mut pages = Self::default();
         for section in SECTIONS.iter().filter(|section| all[section.name].is_object()) {
             pages.section(section, &all[section.name]);
+        }
+        if all[mixed::NAME].is_object() {
+            mixed::write(&mut pages, &all[mixed::NAME]);
         }
         if all[growth::NAME].is_object() {
             growth::write(&mut pages, &all[growth::NAME]);
@@ -260,7 +263,7 @@ impl Row<'_> {
     }
 }
 
-fn costs(out: &mut String, all: &Value) {
+pub(crate) fn costs(out: &mut String, all: &Value) {
     if all["costs"].as_array().is_none_or(Vec::is_empty) {
         return;
     }

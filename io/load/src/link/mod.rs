@@ -51,7 +51,7 @@ impl Opened {
 }
 
 /// One of many connections with a poller. A run either counts ([`Connection::count`]), or looks at messages
-/// ([`Connection::look`]), or, within this crate, receives them, which answers pings as well.
+/// ([`Connection::look`]), or receives them ([`Connection::receive`]), which answers pings as well.
 pub struct Connection {
     channel: Channel,
     wire: Wire,
@@ -145,7 +145,7 @@ impl Connection {
 
     /// Reads what is there, gives each message to `take` (of Socket.IO each packet), and answers pings; how many bytes came.
     /// With `to_the_end` it reads on until nothing is left or the connection has ended.
-    pub(crate) fn receive(
+    pub fn receive(
         &mut self,
         buffer: &mut [u8],
         to_the_end: bool,
