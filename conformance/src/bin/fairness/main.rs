@@ -2,7 +2,7 @@
 //!
 //! The ordinary ones are `fanfare bench echo`, at a rate that the server meets with ease; their latencies count from the time that
 //! each message was meant to go out. They are measured alone and beside the two, in turns. The server has one shard, on the first
-//! core; everybody else is on the second.
+//! core; everybody else is on the second, the ordinary ones first.
 #![allow(clippy::print_stdout, reason = "a command line tool: standard output is what it is for")]
 
 use std::io::{ErrorKind, Read, Write};
@@ -24,6 +24,10 @@ const RATE: &str = "5000";
 
 /// What the one that floods sends before it waits for all of it to come back.
 const BURST_BYTES: usize = 16 << 20;
+
+/// Bytes of one write: the kernel would not take the core from a thread that writes all of a burst at once, and the ordinary ones
+/// would wait for that and not for the server.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Bytes of its small messages, and of the messages that are never read.
 const SMALL_BYTES: usize = 64;
@@ -96,7 +100,23 @@ fn pin(process: u32, core: u32) -> Outcome<()> {
     ensure(done.status.success(), || String::from_utf8_lossy(&done.stderr).into_owned())
 }
 
-/// Lets the ordinary clients go first on the core that this thread shares with them: what the two cost there is not the server's.
+/// A program that goes before everybody else on the core that it shares with the two: what it waits for there is not the server.
+/// Lower niceness is not enough, since a kernel without preemption lets a thread finish what it copies.
+fn first_on_its_core(program: &Path) -> Command {
+    const CHRT: [&str; 3] = ["chrt", "--fifo", "50"];
+    let first = |program: &Path| {
+        let mut command = Command::new(CHRT[0]);
+        command.args(&CHRT[1..]).arg(program);
+        command
+    };
+    if first(Path::new("true")).output().is_ok_and(|tried| tried.status.success()) {
+        return first(program);
+    }
+    println!("… `chrt` wants root: part of what the ordinary ones wait for is their core and not the server");
+    Command::new(program)
+}
+
+/// Lets the ordinary clients go first also where they could not be started so.
 fn step_back() {
     let thread = std::fs::read_link("/proc/thread-self").unwrap_or_default();
     if let Some(thread) = thread.file_name() {
@@ -113,7 +133,7 @@ struct Latencies {
 /// A run of ordinary clients; each of their messages comes back.
 fn ordinary(binary: &Path, address: SocketAddr, seconds: &str) -> Outcome<Latencies> {
     let url = format!("ws://{address}/echo");
-    let mut bench = Command::new(binary);
+    let mut bench = first_on_its_core(binary);
     bench.args(["bench", "echo", &url, "--connections", CONNECTIONS, "--rate", RATE]);
     let done = bench.args(["--duration", seconds, "--json", "-"]).output().saying("fanfare bench")?;
     ensure(done.status.success(), || String::from_utf8_lossy(&done.stderr).into_owned())?;
@@ -215,7 +235,7 @@ fn bursts(
         // A server's frame has no mask: ten bytes of header, or two.
         let kinds = [(long, BURST_BYTES + 10), (short, (SMALL_BYTES + 2) * count)];
         for (burst, back_bytes) in kinds.iter().cycle() {
-            if let Err(error) = stream.write_all(burst) {
+            if let Err(error) = burst.chunks(PIECE_BYTES).try_for_each(|piece| stream.write_all(piece)) {
                 let is_over = stop.load(Ordering::Relaxed);
                 return if is_over { Ok(()) } else { Err(format!("the one that floods: {error}")) };
             }
