@@ -42,7 +42,10 @@ const CLOSES_PER_TURN: usize = 64;
 const LINGER_MS: u64 = 2_000;
 
 /// Bytes that a lingering peer may still send before it is cut.
-const LINGER_BYTES_MAX: usize = 4 << 20;
+const LINGER_BYTES_MAX: u32 = 4 << 20;
+
+/// No transport: there are far fewer.
+const NONE: u32 = u32::MAX;
 
 /// A connected, non-blocking byte stream.
 pub trait Transport {
@@ -88,7 +91,9 @@ struct Link<T> {
     to_end: bool,
     in_carry_over: bool,
     paused: bool,
-    lingered_bytes: usize,
+    lingered_bytes: u32,
+    /// Which of those that had its number.
+    generation: u32,
 }
 
 /// A shard's transports.
@@ -96,12 +101,12 @@ struct Link<T> {
 pub struct Links<T> {
     links: Vec<Option<Link<T>>>,
     vacant: Vec<usize>,
-    by_slot: Vec<usize>,
+    /// Where the transport of each slot's connection is; [`NONE`] where it has none.
+    by_slot: Vec<u32>,
     carry_over: VecDeque<usize>,
     /// Closed connections and when they are cut; one time for all, so oldest first.
-    lingering: VecDeque<(u64, usize, u64)>,
-    generation: u64,
-    generations: Vec<u64>,
+    lingering: VecDeque<(u64, usize, u32)>,
+    generation: u32,
     buffer: Box<[u8]>,
     removed: Vec<(Token, T)>,
     unlinked: Vec<SocketId>,
@@ -123,7 +128,6 @@ impl<T: Transport> Default for Links<T> {
             carry_over: VecDeque::new(),
             lingering: VecDeque::new(),
             generation: 0,
-            generations: Vec::new(),
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             removed: Vec::new(),
             unlinked: Vec::new(),
@@ -147,6 +151,7 @@ impl<T: Transport> Links<T> {
         early: &mut [u8],
     ) -> Token {
         let socket = shard.accept(door, arrival);
+        self.generation = self.generation.wrapping_add(1);
         let link = Link {
             transport,
             socket: Some(socket),
@@ -155,15 +160,13 @@ impl<T: Transport> Links<T> {
             in_carry_over: false,
             paused: false,
             lingered_bytes: 0,
+            generation: self.generation,
         };
-        self.generation += 1;
         let index = if let Some(index) = self.vacant.pop() {
             self.links[index] = Some(link);
-            self.generations[index] = self.generation;
             index
         } else {
             self.links.push(Some(link));
-            self.generations.push(self.generation);
             self.links.len() - 1
         };
         self.belongs_to(index, socket);
@@ -182,9 +185,9 @@ impl<T: Transport> Links<T> {
 
     fn belongs_to(&mut self, index: usize, socket: SocketId) {
         if self.by_slot.len() <= socket.slot() {
-            self.by_slot.resize(socket.slot() + 1, usize::MAX);
+            self.by_slot.resize(socket.slot() + 1, NONE);
         }
-        self.by_slot[socket.slot()] = index;
+        self.by_slot[socket.slot()] = u32::try_from(index).unwrap_or(NONE);
         if let Some(link) = self.links[index].as_mut() {
             link.socket = Some(socket);
         }
@@ -192,7 +195,7 @@ impl<T: Transport> Links<T> {
 
     /// Where the transport of a connection is; one that polls has none.
     fn index_of(&self, socket: SocketId) -> Option<usize> {
-        let index = *self.by_slot.get(socket.slot())?;
+        let index = *self.by_slot.get(socket.slot())? as usize;
         let link = self.links.get(index)?.as_ref()?;
         (link.socket == Some(socket)).then_some(index)
     }
@@ -357,7 +360,8 @@ impl<T: Transport> Links<T> {
         loop {
             match link.transport.receive(&mut self.buffer) {
                 Ok(bytes) if bytes > 0 && link.lingered_bytes < LINGER_BYTES_MAX => {
-                    link.lingered_bytes += bytes;
+                    link.lingered_bytes =
+                        link.lingered_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -395,14 +399,14 @@ impl<T: Transport> Links<T> {
             link.socket = None;
             link.transport.end();
             if closed.linger {
-                self.lingering.push_back((now_ms + LINGER_MS, index, self.generations[index]));
+                self.lingering.push_back((now_ms + LINGER_MS, index, link.generation));
                 self.read_lingering(index);
             } else {
                 self.remove(index);
             }
         }
         while let Some((_, index, generation)) = self.lingering.pop_front_if(|(at_ms, ..)| *at_ms <= now_ms) {
-            if self.generations[index] == generation {
+            if self.links[index].as_ref().is_some_and(|link| link.generation == generation) {
                 self.remove(index);
             }
         }

@@ -126,7 +126,7 @@ impl Front {
         if !self.ready.load(Ordering::Acquire) {
             return later(StatusCode::SERVICE_UNAVAILABLE, "The server is going down\n");
         }
-        let admitted = match visit.arrived.admit() {
+        let admitted = match visit.arrived.admit_upgraded() {
             Ok(admitted) => admitted,
             Err(refusal) => return not_admitted(refusal),
         };

@@ -89,8 +89,8 @@ pub(crate) struct Connection {
     pub(crate) batch: Option<Box<Batch>>,
     /// What this connection counts for in the shard's total.
     pub(crate) held_bytes: usize,
-    /// The tick of the one timer entry that counts.
-    pub(crate) timer_tick: u64,
+    /// The tick of the one timer entry that counts; they are numbered for eight years.
+    pub(crate) timer_tick: u32,
     pub(crate) number: u32,
     /// Where it stands among everyone at its door.
     pub(crate) door_position: u32,
@@ -172,4 +172,14 @@ pub(crate) fn connection_in(slots: &mut [Slot], slot: u32) -> Option<&mut Connec
 pub(crate) struct Slot {
     pub(crate) generation: u32,
     pub(crate) connection: Option<Connection>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_takes_no_more_than_it_did() {
+        assert!(size_of::<Slot>() <= 200, "{}", size_of::<Slot>());
+    }
 }

@@ -138,10 +138,12 @@ impl Core {
         let Some(place) = self.slots.get_mut(slot as usize) else { return };
         let Some(connection) = &mut place.connection else { return };
         let tick = at_ms.div_ceil(TICK_MS);
-        if connection.timer_tick > self.timers.tick && connection.timer_tick <= tick {
+        let waits_for = u64::from(connection.timer_tick);
+        if waits_for > self.timers.tick && waits_for <= tick {
             return;
         }
-        connection.timer_tick = self.timers.enter(at_ms, slot, place.generation);
+        let entered = self.timers.enter(at_ms, slot, place.generation);
+        connection.timer_tick = u32::try_from(entered).unwrap_or(u32::MAX);
     }
 
     pub(crate) fn wake_place(&mut self, door: DoorId, room: &Arc<str>, at_ms: u64) {
@@ -159,7 +161,7 @@ impl Core {
                 let place = self.slots.get(slot as usize);
                 let counts = place.is_some_and(|place| {
                     place.generation == generation
-                        && place.connection.as_ref().is_some_and(|connection| connection.timer_tick == tick)
+                        && place.connection.as_ref().is_some_and(|there| u64::from(there.timer_tick) == tick)
                 });
                 if counts {
                     self.check(slot);
