@@ -83,16 +83,12 @@ const COMMANDS_KEPT: usize = 32;
 
 /// The namespace whose turn it is on this thread, and what has been asked of it meanwhile.
 struct Turn {
-    app: AppId,
-    shard: ShardId,
-    door: DoorId,
-    asked: Vec<Command>,
+    of: Cell<Option<(AppId, ShardId, DoorId)>>,
+    asked: RefCell<Vec<Command>>,
 }
 
 thread_local! {
-    static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
-    /// An empty list for the next turn.
-    static SPARE: Cell<Vec<Command>> = const { Cell::new(Vec::new()) };
+    static TURN: Turn = const { Turn { of: Cell::new(None), asked: RefCell::new(Vec::new()) } };
 }
 
 /// Runs part of a handler in a turn of its namespace and returns what it asked for. Once that is done, the list goes back with
@@ -103,41 +99,43 @@ pub(crate) fn in_turn<R>(
     door: DoorId,
     run: impl FnOnce() -> R,
 ) -> (R, Vec<Command>) {
-    /// Ends the turn's part also where the handler panics.
-    struct Outside;
-    impl Drop for Outside {
+    /// Ends the turn's part also where the handler panics: then nothing that it asked for is done.
+    struct Outside<'a>(&'a Turn);
+    impl Drop for Outside<'_> {
         fn drop(&mut self) {
-            TURN.take();
+            self.0.of.set(None);
+            drop(self.0.asked.take());
         }
     }
-    TURN.set(Some(Turn { app, shard, door, asked: SPARE.take() }));
-    let _outside = Outside;
-    let result = run();
-    (result, TURN.take().map(|turn| turn.asked).unwrap_or_default())
+    TURN.with(|turn| {
+        turn.of.set(Some((app, shard, door)));
+        let outside = Outside(turn);
+        let result = run();
+        let asked = turn.asked.take();
+        drop(outside);
+        (result, asked)
+    })
 }
 
 /// Gives the list of a turn back, for the next.
 pub(crate) fn give_back(mut asked: Vec<Command>) {
     asked.clear();
-    asked.shrink_to(COMMANDS_KEPT);
-    SPARE.set(asked);
+    if asked.capacity() > COMMANDS_KEPT {
+        asked.shrink_to(COMMANDS_KEPT);
+    }
+    TURN.with(|turn| turn.asked.replace(asked));
 }
 
 /// Asks a namespace on one shard. Without a server that runs, nothing comes of it.
 pub(crate) fn ask(app: AppId, shard: ShardId, door: DoorId, command: Command) {
-    let elsewhere = TURN.with_borrow_mut(|turn| match turn {
-        Some(turn) if turn.app == app && turn.shard == shard && turn.door == door => {
-            turn.asked.push(command);
-            None
+    TURN.with(|turn| {
+        if turn.of.get() == Some((app, shard, door)) {
+            turn.asked.borrow_mut().push(command);
+        } else if let Some(remote) = remote_of(app) {
+            let letter: Box<dyn Any + Send> = Box::new(command);
+            remote.tell_kit(shard, door, letter);
         }
-        _ => Some(command),
     });
-    if let Some(command) = elsewhere
-        && let Some(remote) = remote_of(app)
-    {
-        let letter: Box<dyn Any + Send> = Box::new(command);
-        remote.tell_kit(shard, door, letter);
-    }
 }
 
 /// Where an errand begins: on the shard of the socket that it is for, on this thread's, or on any.
@@ -145,7 +143,6 @@ pub(crate) fn starting_shard(app: AppId, scope: &Scope) -> ShardId {
     if let Scope::Of(socket) = scope {
         return socket.shard();
     }
-    TURN.with_borrow(|turn| {
-        turn.as_ref().filter(|turn| turn.app == app).map_or(ShardId(0), |turn| turn.shard)
-    })
+    let of = TURN.with(|turn| turn.of.get());
+    of.filter(|(own, ..)| *own == app).map_or(ShardId(0), |(_, shard, _)| shard)
 }

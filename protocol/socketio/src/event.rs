@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::malformed::Malformed;
 use crate::number::write_number;
-use crate::scan::{Quoted, Scanner};
+use crate::scan::{Quoted, Scanner, plain_until};
 
 /// An event, lent from its packet's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,16 +33,34 @@ pub fn event(data: &str) -> Result<Event<'_>, Malformed> {
     if data.is_empty() {
         return Ok(Event { name: Cow::Borrowed(""), args: "" });
     }
-    let mut scanner = Scanner::new(data);
-    let name = match name(&mut scanner)? {
-        Name::Text(quoted) => quoted.text(),
-        Name::Number(text) => numeric(text),
+    let (name, end) = match plain_name(data) {
+        Some((name, end)) => (Cow::Borrowed(name), end),
+        None => {
+            let mut scanner = Scanner::new(data);
+            let name = match name(&mut scanner)? {
+                Name::Text(quoted) => quoted.text(),
+                Name::Number(text) => numeric(text),
+            };
+            scanner.space();
+            scanner.take(b',');
+            (name, scanner.at())
+        }
     };
-    scanner.space();
-    scanner.take(b',');
-    let rest = data.get(scanner.at()..).unwrap_or_default();
+    let rest = data.get(end..).unwrap_or_default();
     let args = rest.strip_suffix(']').ok_or(Malformed::Json { at: data.len() })?;
     Ok(Event { name, args: trimmed(args) })
+}
+
+/// The name of an event that is written as every client writes it, without a space or an escape, and where its arguments begin.
+fn plain_name(data: &str) -> Option<(&str, usize)> {
+    const START: &str = "[\"";
+    data.strip_prefix(START)?;
+    let end = plain_until(data, START.len());
+    match data.as_bytes().get(end..end + 2)? {
+        b"\"," => Some((data.get(START.len()..end)?, end + 2)),
+        b"\"]" => Some((data.get(START.len()..end)?, end + 1)),
+        _ => None,
+    }
 }
 
 /// The raw text of an acknowledgement's arguments with the commas between them: what stands between the brackets of `data`.
@@ -89,6 +107,7 @@ pub(crate) fn check_event(scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
 /// Takes the beginning of an event's array: its name, which may not be reserved.
 pub(crate) fn check_name(scanner: &mut Scanner<'_>) -> Result<(), Malformed> {
     let reserved = match name(scanner)? {
+        Name::Text(Quoted { raw, escaped: false }) => reserved(raw),
         Name::Text(quoted) => reserved(&quoted.text()),
         Name::Number(_) => None,
     };
@@ -106,6 +125,10 @@ fn trimmed(text: &str) -> &str {
 }
 
 fn reserved(name: &str) -> Option<&'static str> {
+    // As nearly every name does not.
+    if !name.starts_with(['c', 'd', 'n', 'r']) {
+        return None;
+    }
     RESERVED.into_iter().find(|reserved| *reserved == name)
 }
 

@@ -24,16 +24,19 @@ impl<'a> Scanner<'a> {
     }
 
     /// Where the scanner stands.
+    #[inline]
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
     /// The next byte, still to be taken.
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     /// Takes the next byte if it is this one.
+    #[inline]
     pub(crate) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
@@ -41,13 +44,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the next byte, which must be this one.
+    #[inline]
     pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
         if self.take(byte) { Ok(()) } else { Err(self.fault()) }
     }
 
     /// Takes the space between parts.
+    #[inline]
     pub(crate) fn space(&mut self) {
-        self.take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        // Hardly anybody writes any.
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        }
     }
 
     /// Nothing but space may be left.
@@ -57,6 +65,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a string and lends what stands between its quotes.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<&'a str, Malformed> {
         self.quoted().map(|quoted| quoted.raw)
     }
@@ -79,29 +88,10 @@ impl<'a> Scanner<'a> {
         Ok(Quoted { raw: self.text.get(start..self.at - 1).unwrap_or_default(), escaped })
     }
 
-    /// Goes to the first byte that does not stand for itself in a string: eight at once as long as none of them is one.
+    /// Goes to the first byte that does not stand for itself in a string.
+    #[inline]
     fn skip_plain(&mut self) {
-        let bytes = self.text.as_bytes();
-        let (eights, rest) = bytes.get(self.at..).unwrap_or_default().as_chunks::<8>();
-        for eight in eights {
-            let special = special(u64::from_le_bytes(*eight));
-            if special != 0 {
-                // The first of them: what comes after it may be marked for it.
-                self.at += special.trailing_zeros() as usize / 8;
-                return;
-            }
-            self.at += 8;
-        }
-        if rest.is_empty() {
-            return;
-        }
-        if let Some(last) = bytes.last_chunk::<8>() {
-            // What is left is at the end of the last eight. The zeros behind it are special: they end it.
-            let left = u64::from_le_bytes(*last) >> (8 * (8 - rest.len()));
-            self.at += special(left).trailing_zeros() as usize / 8;
-            return;
-        }
-        self.take_while(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+        self.at = plain_until(self.text, self.at);
     }
 
     fn escape(&mut self) -> Result<(), Malformed> {
@@ -145,6 +135,10 @@ impl<'a> Scanner<'a> {
     /// Takes a value that stands in `depth` others, with all that is in it, and lends its text.
     pub(crate) fn value(&mut self, depth: usize) -> Result<&'a str, Malformed> {
         let start = self.at;
+        if self.peek() == Some(b'"') {
+            self.string()?;
+            return Ok(self.text.get(start..self.at).unwrap_or_default());
+        }
         let mut nest = Nest { kinds: 0, depth };
         while self.begin(&mut nest)? || self.go_on(&mut nest, depth)? {}
         Ok(self.text.get(start..self.at).unwrap_or_default())
@@ -224,6 +218,31 @@ impl<'a> Quoted<'a> {
     pub(crate) fn text(self) -> Cow<'a, str> {
         if self.escaped { unescape(self.raw) } else { Cow::Borrowed(self.raw) }
     }
+}
+
+/// Where the first byte from `at` on is that does not stand for itself in a string: eight at once as long as none of them is one.
+#[inline]
+pub(crate) fn plain_until(text: &str, mut at: usize) -> usize {
+    let bytes = text.as_bytes();
+    let (eights, rest) = bytes.get(at..).unwrap_or_default().as_chunks::<8>();
+    for eight in eights {
+        let special = special(u64::from_le_bytes(*eight));
+        if special != 0 {
+            // The first of them: what comes after it may be marked for it.
+            return at + special.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    if rest.is_empty() {
+        return at;
+    }
+    if let Some(last) = bytes.last_chunk::<8>() {
+        // What is left is at the end of the last eight. The zeros behind it are special: they end it.
+        let left = u64::from_le_bytes(*last) >> (8 * (8 - rest.len()));
+        return at + special(left).trailing_zeros() as usize / 8;
+    }
+    let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
+    at + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 /// Whether a text stands for itself in a string.
