@@ -6,6 +6,7 @@
 mod breakdown;
 mod budget;
 mod costs;
+mod goals;
 mod growth;
 mod machine;
 mod mixed;
@@ -78,8 +79,8 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
         failed.extend_from_slice(&measured.failed);
         let rounds = json!({
             "command": format!("cargo xtask bench {} {name}", plan.name),
-            "rounds": plan.rounds,
-            "seconds": plan.seconds,
+            "rounds": measured.rounds,
+            "seconds": measured.seconds,
             "machine": machine::describe(workspace, peers),
             "results": measured.into_results(),
             "costs": costs,
@@ -89,6 +90,10 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
     for section in sections.into_iter().filter(|section| section.has_any(&plan)) {
         let costs = if plan.publishes { costs::of_ours(&bench, section.name)? } else { json!([]) };
         tell(section.name, section.peers, run::all(&bench, section, &plan), costs)?;
+    }
+    if more.contains(&goals::NAME) {
+        let counts = if plan.publishes { goals::counts(&bench)? } else { json!([]) };
+        tell(goals::NAME, goals::peers(), goals::measure(&bench, &plan), counts)?;
     }
     if more.contains(&mixed::NAME) {
         let costs = if plan.publishes { costs::of_ours(&bench, mixed::NAME)? } else { json!([]) };
@@ -134,8 +139,8 @@ fn for_counting(workspace: &Workspace, log: PathBuf) -> Result<Bench<'_>, String
     Ok(Bench { workspace, servers: workspace.target.clone(), log, without: None, next_port: first_port() })
 }
 
-/// The parts that compare nothing with others: they have a form of their own.
-const OF_OURS: [&str; 2] = [mixed::NAME, growth::NAME];
+/// The parts that have a form of their own.
+const OF_OURS: [&str; 3] = [goals::NAME, mixed::NAME, growth::NAME];
 
 /// The sections of these names, and which of the others; all of them where none is named.
 fn chosen(named: &[&str]) -> Result<(Vec<&'static Section>, Vec<&'static str>), String> {

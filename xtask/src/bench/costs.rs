@@ -157,16 +157,25 @@ fn scratch(bench: &Bench<'_>, name: &str) -> PathBuf {
     bench.log.with_file_name(name)
 }
 
+/// What is counted for a section.
 pub(crate) fn of_ours(bench: &Bench<'_>, section: &str) -> Result<Value, String> {
-    let mut costs = Vec::new();
-    for cost in COSTS.iter().filter(|cost| cost.section == section) {
-        println!("{}: instructions (callgrind) and system calls (strace) …", cost.key);
-        let instructions = instructions_each(bench, cost)?;
-        let each = calls_each(bench, cost)?;
-        println!("{}: {instructions:.0} instructions, {each:?}", cost.key);
-        costs.push(json!({ "key": cost.key, "about": cost.about, "instructions": (instructions * 10.0).round() / 10.0, "calls": each }));
-    }
-    Ok(json!(costs))
+    let costs = COSTS.iter().filter(|cost| cost.section == section);
+    costs.map(|cost| count(bench, cost)).collect::<Result<Vec<_>, _>>().map(Value::from)
+}
+
+/// One of them.
+pub(crate) fn of_one(bench: &Bench<'_>, section: &str, key: &str) -> Result<Value, String> {
+    let cost = COSTS.iter().find(|cost| cost.section == section && cost.key == key);
+    count(bench, cost.ok_or_else(|| format!("nothing is counted as {key} for {section}"))?)
+}
+
+fn count(bench: &Bench<'_>, cost: &Cost) -> Result<Value, String> {
+    println!("{}: instructions (callgrind) and system calls (strace) …", cost.key);
+    let instructions = instructions_each(bench, cost)?;
+    let each = calls_each(bench, cost)?;
+    println!("{}: {instructions:.0} instructions, {each:?}", cost.key);
+    let instructions = (instructions * 10.0).round() / 10.0;
+    Ok(json!({ "key": cost.key, "about": cost.about, "instructions": instructions, "calls": each }))
 }
 
 impl Cost {

@@ -103,13 +103,13 @@ pub(crate) fn peers() -> &'static [Peer] {
 
 /// Rounds of every chart, place and server; the short run leaves places out.
 pub(crate) fn measure(bench: &Bench<'_>, plan: &Plan) -> Measured {
-    let mut measured = Measured::default();
+    let mut measured = Measured::new(plan.rounds.min(ROUNDS_MOST), plan.seconds);
     for chart in CHARTS {
         for line in chart.lines.iter().filter(|_| plan.verifies) {
             let seen = once(bench, chart, line, chart.values[0], &["--verify"]);
             measured.look(chart.key, line.label, seen);
         }
-        for _ in 0..plan.rounds.min(ROUNDS_MOST) {
+        for _ in 0..measured.rounds {
             for value in chart.values.iter().filter(|value| !plan.short || chart.short.contains(value)) {
                 println!("{} {}", thousands(*value as f64), chart.along);
                 for line in chart.lines {

@@ -62,13 +62,19 @@ impl Bench<'_> {
 }
 
 /// What was seen, and what did not go well: such a measurement is left out, and the run goes on.
-#[derive(Default)]
 pub(crate) struct Measured {
+    /// How many rounds there were, and of how many seconds each measurement was.
+    pub(crate) rounds: usize,
+    pub(crate) seconds: &'static str,
     results: Map<String, Value>,
     pub(crate) failed: Vec<String>,
 }
 
 impl Measured {
+    pub(crate) fn new(rounds: usize, seconds: &'static str) -> Self {
+        Self { rounds, seconds, results: Map::new(), failed: Vec::new() }
+    }
+
     /// Adds a round, and says what it was or why there is none.
     pub(crate) fn keep(&mut self, of: &str, server: &str, place: Option<u64>, seen: Result<Value, String>) {
         let Some(seen) = self.look(of, server, seen) else { return };
@@ -105,7 +111,7 @@ impl Measured {
 
 /// Every scenario of a section with every server; the values of all rounds.
 pub(crate) fn all(bench: &Bench<'_>, section: &'static Section, plan: &Plan) -> Measured {
-    let mut measured = Measured::default();
+    let mut measured = Measured::new(plan.rounds, plan.seconds);
     let pairs = |scenarios: &'static [Scenario]| pairs(bench, section, plan, scenarios);
     // Once for each server and load, every byte is looked at; times are taken without that.
     for (scenario, peer) in pairs(section.scenarios).filter(|_| plan.verifies) {

@@ -8,7 +8,7 @@ use super::peers::{OURS, Peer};
 use super::plot::{Bar, bars as bars_plot};
 use super::scenarios::{SECTIONS, Scenario, Section};
 use super::spread::{Spread, thousands, values};
-use super::{growth, mixed};
+use super::{goals, growth, mixed};
 
 /// Beside the page.
 pub(crate) const PLOTS: &str = "plots";
@@ -39,6 +39,9 @@ pub(crate) struct Pages {
 impl Pages {
     pub(crate) fn of(all: &Value) -> Self {
         let mut pages = Self::default();
+        if all[goals::NAME].is_object() {
+            goals::write(&mut pages, &all[goals::NAME]);
+        }
         for section in SECTIONS.iter().filter(|section| all[section.name].is_object()) {
             pages.section(section, &all[section.name]);
         }
