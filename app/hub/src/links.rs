@@ -55,6 +55,18 @@ pub trait Transport {
     /// As a socket's.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// The same to the end of `buffer`, within its capacity and at most so many bytes.
+    ///
+    /// # Errors
+    /// As a socket's.
+    fn receive_more(&mut self, buffer: &mut Vec<u8>, bytes_max: usize) -> io::Result<usize> {
+        let start = buffer.len();
+        buffer.resize(start + bytes_max.min(buffer.capacity() - start), 0);
+        let read = self.receive(&mut buffer[start..]);
+        buffer.truncate(start + *read.as_ref().unwrap_or(&0));
+        read
+    }
+
     /// Writes what fits.
     ///
     /// # Errors
@@ -307,7 +319,10 @@ impl<T: Transport> Links<T> {
             let space = shard.space(socket);
             let is_direct = space.is_some();
             let (room, read) = match space {
-                Some(space) => append(&mut link.transport, space, share.read_bytes),
+                Some(space) => {
+                    let room = share.read_bytes.min(space.capacity() - space.len());
+                    (room, link.transport.receive_more(space, room))
+                }
                 None => {
                     let room = share.read_bytes.min(self.buffer.len());
                     (room, link.transport.receive(&mut self.buffer[..room]))
@@ -464,18 +479,4 @@ impl<T: Transport> Links<T> {
         }
         taken
     }
-}
-
-/// Reads to the end of `buffer`, as far as it has space and at most so many bytes. Gives how many might have come.
-fn append<T: Transport>(
-    transport: &mut T,
-    buffer: &mut Vec<u8>,
-    bytes_max: usize,
-) -> (usize, io::Result<usize>) {
-    let start = buffer.len();
-    let room = bytes_max.min(buffer.capacity() - start);
-    buffer.resize(start + room, 0);
-    let read = transport.receive(&mut buffer[start..]);
-    buffer.truncate(start + *read.as_ref().unwrap_or(&0));
-    (room, read)
 }

@@ -6,6 +6,7 @@
 
 mod admission;
 mod answers;
+mod append;
 mod clock;
 mod core_loop;
 mod engine;

@@ -10,6 +10,7 @@ use mio::{Interest, Registry, Token};
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::admission::Admitted;
+use crate::append::append;
 
 /// What carries a connection's bytes.
 #[derive(Debug)]
@@ -34,6 +35,19 @@ impl Transport for Socket {
             // Past libc, whose calls are made so that a thread can be cancelled in them: 60 instructions each.
             Stream::Tcp(stream) => Ok(recv(stream, buffer, RecvFlags::empty()).map(|(bytes, _)| bytes)?),
             Stream::Bridge(stream) => stream.read(buffer),
+        }
+    }
+
+    fn receive_more(&mut self, buffer: &mut Vec<u8>, bytes_max: usize) -> io::Result<usize> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => append(stream, buffer, bytes_max),
+            Stream::Bridge(stream) => {
+                let start = buffer.len();
+                buffer.resize(start + bytes_max.min(buffer.capacity() - start), 0);
+                let read = stream.read(&mut buffer[start..]);
+                buffer.truncate(start + *read.as_ref().unwrap_or(&0));
+                read
+            }
         }
     }
 

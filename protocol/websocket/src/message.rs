@@ -94,7 +94,8 @@ impl Body {
         bytes
     }
 
-    fn bytes_mut(&mut self) -> &mut Vec<u8> {
+    /// The bytes; what is appended has to be checked.
+    pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
         let (Self::Text { bytes, .. } | Self::Binary(bytes)) = self;
         bytes
     }
@@ -116,11 +117,14 @@ impl Body {
         self.check()
     }
 
-    /// The bytes, with space for so many more and no more than that. What is appended has to be checked.
-    pub(crate) fn space(&mut self, more: usize) -> &mut Vec<u8> {
-        let bytes = self.bytes_mut();
-        bytes.reserve_exact(more);
-        bytes
+    /// Bytes that fit without another allocation.
+    pub(crate) fn spare(&self) -> usize {
+        self.capacity() - self.len()
+    }
+
+    /// Makes space for so many more bytes and no more than that.
+    pub(crate) fn grow(&mut self, more: usize) {
+        self.bytes_mut().reserve_exact(more);
     }
 
     /// The last so many bytes.

@@ -212,17 +212,21 @@ impl Reader {
     }
 
     /// Where the rest of a long uncompressed message is to be read to, which then is not copied: what a transport gives may be
-    /// appended here, as far as there is space, and told to [`Reader::appended`]. The space is no more than what has arrived of the
-    /// message already, or [`DIRECT_BYTES_MIN`].
+    /// appended here, as far as there is space, and told to [`Reader::appended`]. There is none before
+    /// [`DIRECT_BYTES_MIN`] have arrived, and then no more than what has.
     pub fn space(&mut self) -> Option<&mut Vec<u8>> {
         let Partial { frame: Some(frame), message: Some(message), .. } = self.partial.as_deref_mut()? else {
             return None;
         };
-        let is_plain = !frame.opcode.is_control() && matches!(message.compression, Compression::None);
+        // Whoever has sent a header alone has no space made for it.
+        let is_long = !frame.opcode.is_control() && message.body.len() >= DIRECT_BYTES_MIN;
+        let is_plain = is_long && matches!(message.compression, Compression::None);
         let left =
             usize::try_from(frame.remaining).ok().filter(|left| is_plain && *left >= DIRECT_BYTES_MIN)?;
-        let more = left.min(message.body.len().max(DIRECT_BYTES_MIN));
-        Some(message.body.space(more))
+        if message.body.spare() < DIRECT_BYTES_MIN {
+            message.body.grow(left.min(message.body.len()));
+        }
+        Some(message.body.bytes_mut())
     }
 
     /// So many bytes have been appended to [`Reader::space`]: they are unmasked and, of text, checked. What was too much for the

@@ -10,7 +10,7 @@ use crate::envelope::{DoorId, Envelope, Kind};
 use crate::fanout::{Encoder, Log, Outgoing, Variant, Wire};
 use crate::ids::{Instance, ShardId, SocketId};
 use crate::kit::{Host, Kit, KitHost};
-use crate::limits::{Dialect, DoorRules, Limits};
+use crate::limits::{Dialect, DoorRules, Limits, SEND_BYTES_MAX};
 use crate::room::Rooms;
 use crate::state::{
     Arrival, Batch, Closed, Core, Counters, Current, Due, EngineArrival, Gone, INFLATERS_PER_SHARD, Now,
@@ -330,15 +330,18 @@ impl Shard {
         }
     }
 
-    /// Those who were sent a part have their turn again in the next. Says whether there are any.
+    /// Those who were sent a part have their turn again in the next, each with another part. Says whether there are any.
     pub fn go_on_sending(&mut self) -> bool {
         let core = &mut self.core;
         let waits = |slot: &u32| {
             let connection = core.slots.get(*slot as usize).and_then(|place| place.connection.as_ref());
-            connection.map_or(0, |connection| connection.outbox.queued_bytes())
+            connection.map_or(0, |connection| connection.outbox.queued_bytes().min(SEND_BYTES_MAX))
         };
         let waiting: usize = core.sent_in_part.iter().map(waits).sum();
-        core.unoffered_bytes += waiting;
+        // Where not everybody was offered what there is, they have been counted with it.
+        if core.unoffered_bytes == 0 {
+            core.unoffered_bytes = waiting;
+        }
         core.dirty.extend(core.sent_in_part.drain(..));
         waiting > 0
     }

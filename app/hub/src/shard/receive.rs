@@ -36,8 +36,16 @@ impl Shard {
     pub fn space(&mut self, socket: SocketId) -> Option<&mut Vec<u8>> {
         let connection = self.core.get_mut(socket)?;
         // What was read before comes before it.
-        let is_next = connection.leftover.is_none() && !connection.paused;
-        if is_next { connection.session.space() } else { None }
+        if connection.leftover.is_some() || connection.paused {
+            return None;
+        }
+        let held_bytes = connection.session.held_bytes();
+        connection.session.space()?;
+        if connection.session.held_bytes() != held_bytes {
+            // Perhaps nothing comes now, and nobody would count it.
+            self.core.account(socket.slot);
+        }
+        self.core.get_mut(socket)?.session.space()
     }
 
     /// Handles what was appended to [`space`](Self::space).

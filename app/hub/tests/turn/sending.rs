@@ -97,6 +97,21 @@ fn a_connection_is_sent_a_part_in_each_turn_and_others_are_read_between() {
 }
 
 #[test]
+fn mail_is_read_though_one_has_much_to_be_sent() {
+    let mut house = House::new(1);
+    house.ask(0, 250, 40);
+    house.turn(&[0]);
+    let mut turns = 1;
+    while house.links.has_carry_over() {
+        assert!(house.shard.takes_mail(), "after {turns} turns");
+        house.turn(&[]);
+        turns += 1;
+    }
+    assert_eq!(house.ends(0).sent_bytes, 40 * (10 + (250 << 10)));
+    assert!(turns >= 39, "{turns}");
+}
+
+#[test]
 fn what_ends_with_a_part_is_sent_and_no_more_is_waited_for() {
     let mut house = House::new(1);
     house.ends(0).takes.push_back(Err(ErrorKind::WouldBlock));
