@@ -28,6 +28,8 @@ fanfare-bench load idle      --port N --pid P [--wire …] [--path /echo] [--con
                              [--burst BYTES]
 fanfare-bench load rooms     --port N --pid P [--connections 1000] [--rooms 10] [--members 10] [--in-flight 10] [--bytes 64]
                              [--seconds 2 | --messages N] [--verify]
+fanfare-bench load mixed     --port N --pid P [--connections 1000] [--rooms 3] [--socketio] [--polling] [--deflate]
+                             [--in-flight 1] [--bytes 1024] [--seconds 2 | --messages N] [--verify]
 fanfare-bench load connect   --port N --pid P [--wire …] [--path /echo] [--seconds 2 | --messages N] [--verify]
 fanfare-bench load membership|polling|compressed --port N --pid P [--bytes 1024] [--seconds 2 | --messages N] [--verify]
     One step after another: into a chat room and out of it; an event posted and its echo polled; a text compressed both ways.

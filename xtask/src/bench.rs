@@ -68,6 +68,14 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
     for tool in if plan.publishes { &tools[..] } else { &tools[..1] } {
         tools::need(tool, &log)?;
     }
+    // What is built now is measured, whatever is changed meanwhile.
+    let commit = match machine::commit(workspace) {
+        (commit, true) if plan.publishes => {
+            return Err(format!("there are changes since {commit}: what is published has to be of a commit"));
+        }
+        (commit, true) => commit + " with changes",
+        (commit, false) => commit,
+    };
     let bench = build(workspace, log)?;
     let folder = if plan.publishes {
         workspace.root.join(FOLDER)
@@ -75,13 +83,13 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
         workspace.target.join("xtask").join(FOLDER)
     };
     let mut failed = Vec::new();
-    let mut tell = |name: &str, peers: &[Peer], measured: Measured, costs: Value| {
+    let mut tell = |name: &str, peers: Vec<&Peer>, measured: Measured, costs: Value| {
         failed.extend_from_slice(&measured.failed);
         let rounds = json!({
             "command": format!("cargo xtask bench {} {name}", plan.name),
             "rounds": measured.rounds,
             "seconds": measured.seconds,
-            "machine": machine::describe(workspace, peers),
+            "machine": machine::describe(workspace, &commit, &peers),
             "results": measured.into_results(),
             "costs": costs,
         });
@@ -89,18 +97,18 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
     };
     for section in sections.into_iter().filter(|section| section.has_any(&plan)) {
         let costs = if plan.publishes { costs::of_ours(&bench, section.name)? } else { json!([]) };
-        tell(section.name, section.peers, run::all(&bench, section, &plan), costs)?;
+        tell(section.name, section.peers.iter().collect(), run::all(&bench, section, &plan), costs)?;
     }
     if more.contains(&goals::NAME) {
         let counts = if plan.publishes { goals::counts(&bench)? } else { json!([]) };
-        tell(goals::NAME, goals::peers(), goals::measure(&bench, &plan), counts)?;
+        tell(goals::NAME, goals::peers().collect(), goals::measure(&bench, &plan), counts)?;
     }
     if more.contains(&mixed::NAME) {
         let costs = if plan.publishes { costs::of_ours(&bench, mixed::NAME)? } else { json!([]) };
-        tell(mixed::NAME, mixed::peers(), mixed::measure(&bench, &plan), costs)?;
+        tell(mixed::NAME, mixed::peers().iter().collect(), mixed::measure(&bench, &plan), costs)?;
     }
     if more.contains(&growth::NAME) {
-        tell(growth::NAME, growth::peers(), growth::measure(&bench, &plan), json!([]))?;
+        tell(growth::NAME, growth::peers().iter().collect(), growth::measure(&bench, &plan), json!([]))?;
     }
     println!("written: {}", folder.display());
     failed.iter().for_each(|failed| println!("not measured: {failed}"));

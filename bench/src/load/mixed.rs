@@ -73,6 +73,8 @@ struct Hall {
     members: Vec<Member>,
     rooms: usize,
     bytes: usize,
+    /// Whether those who are native are sent everything compressed.
+    deflates: bool,
     buffer: Vec<u8>,
     events: Events,
     /// What the members who speak are about to send, by room.
@@ -113,7 +115,8 @@ impl Hall {
         }
         let members = (0..count).map(open).collect::<Result<Vec<_>, _>>()?;
         let (buffer, events) = (vec![0; READ_BUFFER_BYTES], Events::with_capacity(1024));
-        Ok(Self { members, rooms, bytes, buffer, events, unsent: vec![Vec::new(); rooms] })
+        let deflates = arguments.has("deflate");
+        Ok(Self { members, rooms, bytes, deflates, buffer, events, unsent: vec![Vec::new(); rooms] })
     }
 
     /// Everybody is in all rooms but one, and not all of a kind out of the same; of one room a third is not there.
@@ -240,7 +243,7 @@ impl Hall {
     /// Each message has to come to each of its room once, as it was, in order, and to nobody else; to those who negotiated it
     /// compressed.
     fn verify(&mut self, poll: &mut Poll, in_flight: u64) -> Result<String, String> {
-        let (mut looked_at, mut said) = (0, 0);
+        let (mut looked_at, mut by_native, mut said) = (0, 0, 0);
         // By member: the number of the next message of each room.
         let firsts: Vec<u64> = (0..self.rooms as u64).collect();
         let mut next = vec![firsts; self.members.len()];
@@ -263,6 +266,7 @@ impl Hall {
                         let shown = || beginning(message.as_bytes());
                         let room = right.ok_or_else(|| format!("connection {index} got `{}`", shown()))?;
                         next[index][room] += self.rooms as u64;
+                        by_native += u64::from(matches!(self.members[index], Member::Native(_)));
                         (wanted, looked_at) = (wanted.saturating_sub(1), looked_at + 1);
                     }
                 }
@@ -273,6 +277,9 @@ impl Hall {
             Member::SocketIo(_) | Member::Polls(_) => 0,
         });
         let inflated: u64 = inflated.sum();
+        if self.deflates && inflated < by_native {
+            return Err(format!("only {inflated} of {by_native} messages were compressed"));
+        }
         Ok(format!("{{\"verified\":{looked_at},\"inflated\":{inflated}}}"))
     }
 

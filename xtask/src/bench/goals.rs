@@ -12,8 +12,8 @@ use super::peers::{
     Mode, OURS, Peer, RAW, SOCKETIO_PEERS, UWEBSOCKETS, WEBSOCKET_PEERS, library_with, ours_with,
 };
 use super::run::{Bench, Measured, Plan, load_against, start};
-use super::spread::{Spread, bootstrapped, thousands, values};
-use super::table::Pages;
+use super::spread::{Spread, bootstrapped, ratios, thousands, values};
+use super::table::{LOAD_MARK, Pages, is_of_the_load};
 
 pub(crate) const NAME: &str = "goals";
 const TITLE: &str = "Goals";
@@ -180,6 +180,9 @@ const SHARDS: [(&str, &str, f64); 2] = [
     ("broadcast-1", "two shards beside one, a delivery, half of them across (1.3 × a local one each)", 1.15),
 ];
 
+/// Connections that an echo is to cost the same with.
+const GROWN: (&str, &str) = ("100", "15000");
+
 /// Idle connections: bytes of RSS each.
 struct Weight {
     key: &'static str,
@@ -230,8 +233,8 @@ const COUNTS: &[(&str, &str, f64)] = &[
 ];
 
 /// Those whose versions are told.
-pub(crate) fn peers() -> &'static [Peer] {
-    WEBSOCKET_PEERS
+pub(crate) fn peers() -> impl Iterator<Item = &'static Peer> {
+    WEBSOCKET_PEERS.iter().chain(&SOCKETIO_PEERS[1..2])
 }
 
 pub(crate) fn measure(bench: &Bench<'_>, plan: &Plan) -> Measured {
@@ -286,15 +289,15 @@ fn once(bench: &Bench<'_>, server: &str, socketio: bool, mode: Mode, load: &[&st
 }
 
 /// One row a goal, and whether it is reached.
-pub(crate) fn write(pages: &mut Pages, all: &Value) {
+pub(crate) fn write(pages: &mut Pages, all: &Value, growth: &Value) {
     pages.heading(TITLE, peers(), all);
     let out = &mut pages.tables;
     let results = &all["results"];
     let _ = writeln!(
         out,
-        "\nEach round has one measurement of each server. Where the goal is a multiple of another server it is the median of the \
+        "\nEach round has one measurement of each server; only pairs of one round are compared, {ROUNDS} at least. Where the goal is a multiple of another server it is the median of the \
          ratios within a round, with its 95 % bootstrap interval; it is reached where the upper end is below the goal and 5 % more. \
-         All rounds are in `results.json`.\n"
+         All rounds are in `results.json`. {LOAD_MARK}: the load was the limit of one of both, so the latency is the load's. Growth is of its own section.\n"
     );
     out.push_str("| figure | ours | the others, in the same run | against | goal, at most | is (95 %) | |\n");
     out.push_str("|---|---|---|---|---|---|---|\n");
@@ -313,16 +316,42 @@ pub(crate) fn write(pages: &mut Pages, all: &Value) {
             let others = race.servers.iter().filter(|server| **server != OURS && of[**server].is_array());
             let others: Vec<String> =
                 others.map(|server| format!("{server} {}", figure(&of[*server], goal.field))).collect();
-            let row = [format!("{}, {unit}", race.about), figure(ours, goal.field), others.join("; ")];
-            judged(out, &row, goal.against, goal.most, &ratios(ours, base, goal.field));
+            // Of what the load was the limit of, only CPU time says something.
+            let of_the_load = goal.field != CPU && base.into_iter().chain([ours]).any(is_of_the_load);
+            let mark = if of_the_load { format!(" {LOAD_MARK}") } else { String::new() };
+            let about = format!("{}, {unit}{mark}", race.about);
+            let row = [about, figure(ours, goal.field), others.join("; ")];
+            judged(out, &row, goal.against, goal.most, &multiples(ours, base, goal.field));
         }
     }
     for (key, about, most) in SHARDS {
         let (one, two) = (&results[key][OURS], &results[key][TWO_SHARDS]);
         if two.is_array() {
             let row = [about.to_owned(), figure(two, CPU), String::new()];
-            judged(out, &row, Some("one shard"), most, &ratios(two, Some(one), CPU));
+            judged(out, &row, Some("one shard"), most, &multiples(two, Some(one), CPU));
         }
+    }
+    let of = |line: &str, place: &str| Spread::of_field(&growth["connections"][line][place], CPU).median;
+    let by = |line: &str| of(line, GROWN.1) / of(line, GROWN.0);
+    let (ours, raw) = (by("fanfare, 1 shard"), by(RAW));
+    if ours.is_finite() {
+        let verdict = if ours <= NOISE { "reached" } else { "**not reached**" };
+        let _ = writeln!(
+            out,
+            "| growth: echo with 15,000 connections beside 100, a message | × {ours:.2} | {RAW} × {raw:.2} | 100 connections | \
+             × 1.00 | | {verdict} |"
+        );
+    }
+    let of = |line: &str, place: &str| Spread::of_field(&growth["connections"][line][place], CPU).median;
+    let by = |line: &str| of(line, GROWN.1) / of(line, GROWN.0);
+    let (ours, raw) = (by("fanfare, 1 shard"), by(RAW));
+    if ours.is_finite() {
+        let verdict = if ours <= NOISE { "reached" } else { "**not reached**" };
+        let _ = writeln!(
+            out,
+            "| growth: echo with 15,000 connections beside 100, a message | × {ours:.2} | {RAW} × {raw:.2} | 100 connections | \
+             × 1.00 | | {verdict} |"
+        );
     }
     for weight in WEIGHTS.iter().filter(|weight| results[weight.key].is_object()) {
         let of = |server: &str| results[weight.key][server][0]["bytes_each"].as_f64().unwrap_or(f64::NAN);
@@ -347,18 +376,18 @@ fn figure(rounds: &Value, field: &str) -> String {
 }
 
 /// Ours as a multiple of the other's, round by round; ours as it is where there is no other.
-fn ratios(ours: &Value, base: Option<&Value>, field: &str) -> Vec<f64> {
-    let ours = values(ours, field);
-    match base {
-        Some(base) => ours.into_iter().zip(values(base, field)).map(|(ours, base)| ours / base).collect(),
-        None => ours,
-    }
+fn multiples(ours: &Value, base: Option<&Value>, field: &str) -> Vec<f64> {
+    base.map_or_else(|| values(ours, field), |base| ratios(ours, base, field))
 }
 
 fn judged(out: &mut String, row: &[String; 3], against: Option<&str>, most: f64, is: &[f64]) {
     let (low, high) = bootstrapped(is);
     let median = Spread::of(is.to_vec()).median;
-    let verdict = if high < most * NOISE { "reached" } else { "**not reached**" };
+    let verdict = match is.len() {
+        few @ ..ROUNDS => format!("{few} pairs are too few"),
+        _ if high < most * NOISE => "reached".to_owned(),
+        _ => "**not reached**".to_owned(),
+    };
     let [about, ours, others] = row;
     let (against, times) = against.map_or(("", ""), |against| (against, "× "));
     let _ = writeln!(
@@ -384,7 +413,7 @@ mod tests {
 
     fn table(results: &Value) -> String {
         let mut pages = Pages::default();
-        write(&mut pages, &json!({ "results": results }));
+        write(&mut pages, &json!({ "results": results }), &json!({}));
         pages.tables
     }
 
@@ -410,7 +439,7 @@ mod tests {
             table.contains("| echo of 20 bytes, 100 connections, 1 in flight, ms at p50 | 1.50 |"),
             "{table}"
         );
-        assert!(!table.contains("broadcast"), "{table}");
+        assert!(!table.contains("broadcast") && table.contains("| 1 pairs are too few |"), "{table}");
     }
 
     #[test]

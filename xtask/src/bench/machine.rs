@@ -7,17 +7,10 @@ use serde_json::{Value, json};
 use super::peers::Peer;
 use crate::workspace::Workspace;
 
-pub(crate) fn describe(workspace: &Workspace, peers: &[Peer]) -> Value {
-    let said = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).current_dir(&workspace.root).output();
-        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-    };
-    let cpu = said("lscpu", &[]);
-    let field = |name: &str| {
-        let line = cpu.lines().find_map(|line| line.trim().strip_prefix(name));
-        line.map(|value| value.trim_start_matches(':').trim().to_owned()).unwrap_or_default()
-    };
-    let dirty = !said(
+/// The commit that is about to be built, and whether anything but what a run writes differs from it.
+pub(crate) fn commit(workspace: &Workspace) -> (String, bool) {
+    let dirty = said(
+        workspace,
         "git",
         &[
             "status",
@@ -29,9 +22,22 @@ pub(crate) fn describe(workspace: &Workspace, peers: &[Peer]) -> Value {
             ":!bench/results.json",
             ":!bench/plots",
         ],
-    )
-    .is_empty();
-    let commit = said("git", &["rev-parse", "--short=12", "HEAD"]) + if dirty { " with changes" } else { "" };
+    );
+    (said(workspace, "git", &["rev-parse", "--short=12", "HEAD"]), !dirty.is_empty())
+}
+
+fn said(workspace: &Workspace, program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).current_dir(&workspace.root).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+pub(crate) fn describe(workspace: &Workspace, commit: &str, peers: &[&Peer]) -> Value {
+    let said = |program: &str, arguments: &[&str]| said(workspace, program, arguments);
+    let cpu = said("lscpu", &[]);
+    let field = |name: &str| {
+        let line = cpu.lines().find_map(|line| line.trim().strip_prefix(name));
+        line.map(|value| value.trim_start_matches(':').trim().to_owned()).unwrap_or_default()
+    };
     let versions: serde_json::Map<String, Value> =
         peers.iter().map(|peer| (peer.name.to_owned(), json!(peer.version(&workspace.root)))).collect();
     json!({

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::peers::{Peer, WEBSOCKET_PEERS, ours_with};
 use super::run::{Bench, Measured, Plan, load_against, start};
-use super::spread::{Spread, values};
+use super::spread::{Spread, ratios};
 use super::table::{Pages, costs};
 
 pub(crate) const NAME: &str = "mixed";
@@ -94,14 +94,10 @@ pub(crate) fn write(pages: &mut Pages, all: &Value) {
 
 fn cell(results: &Value, key: &str, place: &str) -> String {
     const FIELD: &str = "server_cpu_us";
-    let of = |key: &str| values(&results[key][place], FIELD);
-    let ratios = of(key).into_iter().zip(of(ROWS[0].key)).map(|(this, plain)| this / plain).collect();
-    let cpu = Spread::of(of(key));
-    if cpu.is_known() {
-        format!("{}, × {:.2}", cpu.show_us(), Spread::of(ratios).median)
-    } else {
-        cpu.show_us()
-    }
+    let of = |key: &str| &results[key][place];
+    let ratios = Spread::of(ratios(of(key), of(ROWS[0].key), FIELD));
+    let cpu = Spread::of_field(of(key), FIELD);
+    if cpu.is_known() { format!("{}, × {:.2}", cpu.show_us(), ratios.median) } else { cpu.show_us() }
 }
 
 #[cfg(test)]

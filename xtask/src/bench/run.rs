@@ -77,7 +77,8 @@ impl Measured {
 
     /// Adds a round, and says what it was or why there is none.
     pub(crate) fn keep(&mut self, of: &str, server: &str, place: Option<u64>, seen: Result<Value, String>) {
-        let Some(seen) = self.look(of, server, seen) else { return };
+        // Where there is none its place in the round stays empty: ratios are of one round.
+        let seen = self.look(of, server, seen).unwrap_or(Value::Null);
         let of = self.results.entry(of).or_insert_with(|| json!({}));
         let rounds = match place {
             Some(place) => &mut of[server][place.to_string()],

@@ -62,9 +62,16 @@ pub(crate) fn bootstrapped(values: &[f64]) -> (f64, f64) {
     (medians[RESAMPLES / 40], medians[RESAMPLES - RESAMPLES / 40 - 1])
 }
 
-/// A field of all rounds.
+/// A field of all rounds that have it.
 pub(crate) fn values(rounds: &Value, field: &str) -> Vec<f64> {
     rounds.as_array().into_iter().flatten().filter_map(|round| round[field].as_f64()).collect()
+}
+
+/// One server's as a multiple of another's, for each round that has both.
+pub(crate) fn ratios(rounds: &Value, base: &Value, field: &str) -> Vec<f64> {
+    let of = |rounds: &Value| rounds.as_array().cloned().unwrap_or_default();
+    let pairs = of(rounds).into_iter().zip(of(base));
+    pairs.filter_map(|(own, base)| Some(own[field].as_f64()? / base[field].as_f64()?)).collect()
 }
 
 pub(crate) fn thousands(number: f64) -> String {
@@ -90,6 +97,17 @@ mod tests {
         assert!((4.0..8.5).contains(&low) && (8.5..14.0).contains(&high), "{low} to {high}");
         assert_eq!(bootstrapped(&[2.0; 5]), (2.0, 2.0));
         assert!(bootstrapped(&[]).0.is_nan());
+    }
+
+    #[test]
+    fn a_round_without_one_of_both_is_no_pair() {
+        let rounds = |values: [Option<f64>; 3]| {
+            let round =
+                |value: Option<f64>| value.map_or(Value::Null, |value| serde_json::json!({ "x": value }));
+            Value::from(values.map(round).to_vec())
+        };
+        let (own, base) = (rounds([Some(2.0), None, Some(9.0)]), rounds([Some(1.0), Some(5.0), Some(3.0)]));
+        assert_eq!(ratios(&own, &base, "x"), [2.0, 3.0]);
     }
 
     #[test]

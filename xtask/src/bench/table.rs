@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::peers::{OURS, Peer};
 use super::plot::{Bar, bars as bars_plot};
 use super::scenarios::{SECTIONS, Scenario, Section};
-use super::spread::{Spread, thousands, values};
+use super::spread::{Spread, ratios, thousands};
 use super::{goals, growth, mixed};
 
 /// Beside the page.
@@ -40,7 +40,7 @@ impl Pages {
     pub(crate) fn of(all: &Value) -> Self {
         let mut pages = Self::default();
         if all[goals::NAME].is_object() {
-            goals::write(&mut pages, &all[goals::NAME]);
+            goals::write(&mut pages, &all[goals::NAME], &all[growth::NAME]["results"]);
         }
         for section in SECTIONS.iter().filter(|section| all[section.name].is_object()) {
             pages.section(section, &all[section.name]);
@@ -81,7 +81,12 @@ impl Pages {
     }
 
     /// On what machine, from what commit and with which servers it was measured.
-    pub(crate) fn heading(&mut self, title: &str, peers: &[Peer], all: &Value) {
+    pub(crate) fn heading<'p>(
+        &mut self,
+        title: &str,
+        peers: impl IntoIterator<Item = &'p Peer>,
+        all: &Value,
+    ) {
         let machine = &all["machine"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let _ = writeln!(
@@ -100,7 +105,8 @@ impl Pages {
             text(&machine["load_average"]),
         );
         let known = |name: &str| machine["versions"][name].as_str();
-        let versions = peers.iter().filter_map(|peer| Some(format!("{} {}", peer.name, known(peer.name)?)));
+        let versions =
+            peers.into_iter().filter_map(|peer| Some(format!("{} {}", peer.name, known(peer.name)?)));
         let _ = writeln!(self.tables, "Versions: {}.", versions.collect::<Vec<_>>().join("; "));
     }
 
@@ -194,10 +200,16 @@ fn goal(out: &mut String, scenario: &Scenario, unit: &str, is: f64) {
 }
 
 /// Marks rows in which the load had nothing left and the server had.
-const LOAD_MARK: &str = "†";
+pub(crate) const LOAD_MARK: &str = "†";
 
 /// The share of its core from which on the load is taken to be at its limit.
 const LOAD_LIMIT_BUSY: f64 = 0.95;
+
+/// Whether what was measured of times and rates is the load's limit and not the server's.
+pub(crate) fn is_of_the_load(rounds: &Value) -> bool {
+    let busy = |field: &str| Spread::of_field(rounds, field).median;
+    busy("load_busy") > LOAD_LIMIT_BUSY && busy("load_busy") > busy("server_busy")
+}
 
 /// One server in a table.
 struct Row<'a> {
@@ -229,14 +241,12 @@ impl Row<'_> {
     }
 
     fn is_of_the_load(&self) -> bool {
-        let load = self.of("load_busy").median;
-        load > LOAD_LIMIT_BUSY && load > self.of("server_busy").median
+        is_of_the_load(self.rounds)
     }
 
     fn write(&self, out: &mut String, bytes: Option<f64>, base: &Value) {
         let of = |name: &str| self.of(name);
-        let ratios = values(self.rounds, "server_cpu_us").into_iter().zip(values(base, "server_cpu_us"));
-        let ratio = Spread::of(ratios.map(|(ours, base)| ours / base).collect());
+        let ratio = Spread::of(ratios(self.rounds, base, "server_cpu_us"));
         let name = if self.ours { format!("**{}**", self.name) } else { self.name.clone() };
         let (cpu, per_second) = (of("server_cpu_us"), of("per_second").median);
         let _ = write!(out, "| {name} | {} | {} | {} |", cpu.show_us(), ratio.show(2), thousands(per_second));
