@@ -40,7 +40,7 @@ Examples:
   fanfare bench fan-out ws://localhost:8080/chat --room lobby --connections 1000 --rate 20
   fanfare bench idle ws://localhost:8080/chat --connections 10000 --duration 1m
 
-The exit code is 0 after a whole run, 1 if something went wrong (what, is said last), 2 if nothing was run, and 130 after Ctrl-C, \
+The exit code is 0 after a whole run, 1 if something went wrong (what, is said last), 2 if the command line is wrong, and 130 after Ctrl-C, \
 which ends a run early. What was measured until then is printed in any case.";
 
 /// The command with its arguments.
@@ -84,6 +84,7 @@ pub(crate) fn command() -> Command {
                  each was meant to go out [default: as fast as it goes]",
             )
             .value_parser(value_parser!(f64))
+            .allow_negative_numbers(true)
             .conflicts_with("in-flight"),
         )
         .arg(
@@ -285,6 +286,15 @@ mod tests {
             (&["echo", "ws://localhost:1", "--rate", "NaN"], "more than 0"),
             (&["echo", "ws://localhost:1", "--rate", "5", "--in-flight", "2"], "cannot be used with"),
             (&["echo", "ws://localhost:1", "--in-flight", "0"], "at least one"),
+            (
+                &["echo", "ws://localhost:1", "--in-flight", "1000000000"],
+                "these would be 100000000000 messages",
+            ),
+            (
+                &["echo", "ws://localhost:1", "--in-flight", "100", "--bytes", "60000000"],
+                "600000000000 bytes",
+            ),
+            (&["echo", "ws://localhost:1", "--rate", "-5"], "more than 0"),
             (&["echo", "ws://localhost:1", "--bytes", "0"], "1 to"),
             (&["echo", "ws://localhost:1", "--duration", "0"], "longer than 0"),
             (&["fan-out", "ws://localhost:1", "--connections", "1"], "two"),

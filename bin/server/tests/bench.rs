@@ -245,7 +245,40 @@ fn a_server_that_stands_still_is_told_after_the_stall_limit() {
     let (sentence, results) = failed(&ended(child, progress));
     assert!(sentence.contains("went silent: nothing came for 0.5 s (--stall)"), "{sentence}");
     assert!(sentence.contains("messages waited for: 3"), "{sentence}");
-    assert!(results["messages"].as_u64() > Some(0), "{results}");
+    assert!(results["messages"].as_u64() > Some(3) && results["late"] == 3, "{results}");
+    assert!(results["latency_ms"]["max"].as_f64() >= Some(500.0), "{results}");
+}
+
+#[test]
+fn a_server_that_stands_still_has_the_latencies_of_those_who_wait_for_it() {
+    let server = Server::start(&[]);
+    let arguments = ["--connections", "3", "--stall", "1s", "--rate", "200"];
+    let (child, progress) = running("echo", &server.websocket("/echo"), &arguments);
+    signal(&server.child, "-STOP");
+    let (_, results) = failed(&ended(child, progress));
+    // 200 a second for a second, none of them answered.
+    let late = results["late"].as_u64().unwrap();
+    assert!((150..1_000).contains(&late) && Some(late) < results["messages"].as_u64(), "{results}");
+    assert!(results["latency_ms"]["max"].as_f64() >= Some(900.0), "{results}");
+    assert!(results["warnings"][0].as_str().unwrap().contains("had not been answered"), "{results}");
+}
+
+#[test]
+fn more_connections_a_second_than_there_can_be_are_late() {
+    let server = Server::start(&[]);
+    let arguments = ["--warm-up", "0", "--rate", "1000000"];
+    let results = results("connect", &server.websocket("/echo"), &arguments);
+    let (late, all) = (results["late"].as_u64().unwrap(), results["messages"].as_u64().unwrap());
+    assert!(all == 200_000 && late > 100_000 && late < all, "{results}");
+}
+
+#[test]
+fn a_run_that_measures_nothing_says_so() {
+    let server = Server::start(&[]);
+    let output = bench("echo", &server.websocket("/echo"), &["--warm-up", "200ms", "--rate", "0.1"]);
+    let results: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(results["messages"] == 0 && results["latency_ms"].is_null(), "{results}");
+    assert!(results["warnings"][0].as_str().unwrap().contains("nothing was measured"), "{results}");
 }
 
 #[test]
@@ -300,19 +333,38 @@ fn accept(listener: &TcpListener) -> TcpStream {
     stream
 }
 
+/// Echoes frames of 20 bytes with a mask, with `damage` done to the payload.
+fn echo(mut stream: TcpStream, damage: impl Fn(&mut [u8])) {
+    // Head, mask, 20 bytes; back they go without the mask.
+    let mut frame = [0; 26];
+    while stream.read_exact(&mut frame).is_ok() {
+        let mut payload: Vec<u8> = (0..20).map(|index| frame[6 + index] ^ frame[2 + index % 4]).collect();
+        damage(&mut payload);
+        if stream.write_all(&[&[0x81, 20][..], &payload].concat()).is_err() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn an_echo_that_is_damaged_anywhere_is_none() {
+    for at in [0, 11, 12, 19] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || echo(accept(&listener), |payload| payload[at] ^= 1));
+        let (sentence, _) = failed(&bench("echo", &url, &["--connections", "1", "--stall", "300ms"]));
+        assert!(sentence.contains("the last message that nobody waited for was"), "{sentence}");
+        server.join().unwrap();
+    }
+}
+
 #[test]
 fn one_silent_connection_among_others_is_a_failure() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
-        let (mut speaks, _silent) = (accept(&listener), accept(&listener));
-        // Head, mask, 20 bytes; back they go without the mask.
-        let mut frame = [0; 26];
-        while speaks.read_exact(&mut frame).is_ok() {
-            let mut back = vec![0x81, 20];
-            back.extend((0..20).map(|index| frame[6 + index] ^ frame[2 + index % 4]));
-            speaks.write_all(&back).unwrap();
-        }
+        let (speaks, _silent) = (accept(&listener), accept(&listener));
+        echo(speaks, |_| {});
     });
     let (sentence, results) = failed(&bench("echo", &url, &["--connections", "2", "--stall", "400ms"]));
     assert!(sentence.contains("went silent") && sentence.contains("messages waited for: 1"), "{sentence}");

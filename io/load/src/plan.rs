@@ -79,6 +79,11 @@ const PER_SECOND_MAX: f64 = 10_000_000.0;
 /// The longest payload: frames are made in memory, several for each connection.
 const BYTES_MAX: usize = 64 << 20;
 
+/// Messages that may be under way, on all connections together, and their bytes: a load keeps a note of each, and perhaps all of them
+/// until the server takes them.
+const UNDER_WAY_MAX: u64 = 16 << 20;
+const UNDER_WAY_BYTES_MAX: u64 = 8 << 30;
+
 /// The longest run.
 const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 
@@ -99,6 +104,7 @@ impl Plan {
                 return Err(format!("a rate is more than 0 and at most {PER_SECOND_MAX} a second"));
             }
             Pace::InFlight(0) => return Err("at least one message is in flight".to_owned()),
+            Pace::InFlight(each) => self.check_under_way(each)?,
             _ => {}
         }
         if self.duration.is_zero() || self.stall.is_zero() {
@@ -111,6 +117,19 @@ impl Plan {
         }
         if self.room.is_some() && self.scenario != Scenario::FanOut {
             return Err("only a fan-out goes through a room".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_under_way(&self, each: u32) -> Result<(), String> {
+        let speakers = if self.scenario == Scenario::Echo { self.connections as u64 } else { 1 };
+        let messages = speakers.saturating_mul(u64::from(each));
+        let bytes = messages.saturating_mul(self.bytes as u64);
+        if messages > UNDER_WAY_MAX || bytes > UNDER_WAY_BYTES_MAX {
+            return Err(format!(
+                "at most {UNDER_WAY_MAX} messages and {UNDER_WAY_BYTES_MAX} bytes are under way at once, these would be {messages} \
+                 messages and {bytes} bytes"
+            ));
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// The length of the measured window.
     pub seconds: f64,
-    /// Messages (deliveries, connections) whose latency was measured: those sent in the window.
+    /// Messages (deliveries, connections) that were meant to go out in the window; those that never came are among them.
     pub messages: u64,
     /// Messages (deliveries, connections) that arrived in the window, a second.
     pub per_second: f64,
@@ -216,14 +216,20 @@ impl Report {
         }
     }
 
-    pub(crate) fn set_late(&mut self, late: u64, after: Duration) {
+    pub(crate) fn set_late(&mut self, late: u64) {
         self.late = late;
+        let units = self.scenario.units();
         if late > 0 {
             self.warnings.push(format!(
-                "{} {} had not arrived {} s after the end: the server did not keep up; they count with the age that they had",
+                "{} of the {} {units} that were meant had not been answered when the run gave up: they count with the age that they \
+                 had then",
                 thousands(late),
-                self.scenario.units(),
-                after.as_secs_f64()
+                thousands(self.messages),
+            ));
+        }
+        if self.messages == 0 && matches!(self.ended, Ended::Finished) {
+            self.warnings.push(format!(
+                "no {units} belong to the measured window, so nothing was measured: make it longer, or ask for more a second"
             ));
         }
     }
@@ -357,8 +363,19 @@ mod tests {
         assert!(report.warnings.is_empty());
         report.set_busy(0.95);
         assert!(report.warnings[0].contains("95 %"), "{:?}", report.warnings);
-        report.set_late(1_200, Duration::from_secs(10));
-        assert!(report.to_string().contains("1,200 messages had not arrived 10 s after the end"));
+        report.messages = 5_000;
+        report.set_late(1_200);
+        assert!(
+            report.to_string().contains("1,200 of the 5,000 messages that were meant had not been answered")
+        );
+    }
+
+    #[test]
+    fn a_run_that_measured_nothing_says_so() {
+        let now = Instant::now();
+        let mut report = Report::new(&plan(), &Recorder::new(now, now, now), Ended::Finished);
+        report.set_late(0);
+        assert!(report.to_string().contains("nothing was measured"));
     }
 
     #[test]

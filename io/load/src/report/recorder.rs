@@ -77,12 +77,15 @@ impl Recorder {
         }
     }
 
-    /// A message has not arrived by the end. It counts with the age that it had: leaving it out would flatter the server.
-    pub(crate) fn never_arrived(&mut self, intended: Instant, now: Instant) {
-        if intended >= self.begin {
+    /// A message has not arrived by the end. It counts with the age that it had: leaving it out would flatter the server. False
+    /// where it belongs to the warm-up.
+    pub(crate) fn never_arrived(&mut self, intended: Instant, now: Instant) -> bool {
+        let counts = intended >= self.begin;
+        if counts {
             let age = u64::try_from((now - intended).as_nanos()).unwrap_or(u64::MAX).max(1);
             self.latencies.saturating_record(age);
         }
+        counts
     }
 
     /// Ends the pieces that lie before `now`.
@@ -148,6 +151,7 @@ mod tests {
         let begin = start + 1_000 * MS;
         let mut recorder = Recorder::new(start, begin, begin + 1_000 * MS);
         recorder.arrived(start, start + 5 * MS, 1);
+        assert!(!recorder.never_arrived(start, begin + 5 * MS));
         recorder.arrived(start + 990 * MS, begin + 10 * MS, 1);
         recorder.arrived(begin + 10 * MS, begin + 30 * MS, 2);
         recorder.arrived(begin + 300 * MS, begin + 350 * MS, 1);
@@ -169,7 +173,7 @@ mod tests {
         let start = Instant::now();
         let mut recorder = Recorder::new(start, start, start + 10_000 * MS);
         recorder.arrived(start, start + MS, 1);
-        recorder.never_arrived(start + 50 * MS, start + 250 * MS);
+        assert!(recorder.never_arrived(start + 50 * MS, start + 250 * MS));
         recorder.finish(start + 250 * MS);
         assert_eq!((recorder.window(), recorder.points().len()), (250 * MS, 2));
         assert!(recorder.latencies().max() >= 200_000_000);

@@ -23,6 +23,8 @@ pub(crate) enum Form<'a> {
 #[derive(Debug)]
 pub(crate) struct Template {
     frame: Vec<u8>,
+    /// The payload, but for its number.
+    letters: Vec<u8>,
     /// Where the payload begins in the frame, and in the message that the frame holds.
     payload_at: usize,
     offset: usize,
@@ -58,7 +60,8 @@ impl Template {
         let mut frame = Vec::new();
         Wire::WebSocket.write(&mut frame, kind, message.as_bytes());
         let payload_at = frame.len() - message.len() + head.len();
-        Self { frame, payload_at, offset: head.len(), bytes, before, behind, found_at: 0 }
+        let letters = letters.into_bytes();
+        Self { frame, letters, payload_at, offset: head.len(), bytes, before, behind, found_at: 0 }
     }
 
     /// Appends the message of this number as the client sends it.
@@ -82,7 +85,10 @@ impl Template {
     fn number(&mut self, message: &[u8]) -> Option<u64> {
         let at = if self.is_at(message, self.found_at) { self.found_at } else { self.find(message)? };
         self.found_at = at;
-        let digits = message.get(at..at + self.digits())?;
+        let (digits, letters) = message.get(at..at + self.bytes)?.split_at(self.digits());
+        if *letters != self.letters[self.digits()..] {
+            return None;
+        }
         let digit = |byte: &u8| match byte {
             b'0'..=b'9' => Some(u64::from(byte - b'0')),
             b'a'..=b'f' => Some(u64::from(byte - b'a' + 10)),

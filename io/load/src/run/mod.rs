@@ -98,7 +98,7 @@ struct Run<'a> {
     meters: Option<(Meters, Option<Meters>)>,
     /// The last message that belonged to no one.
     stranger: Option<Vec<u8>>,
-    /// Arrivals that had not come long after the end.
+    /// Arrivals that had not come when the run gave up, of those that count.
     late: u64,
     /// Arrivals that never came, though later ones did.
     skipped: u64,
@@ -257,7 +257,7 @@ impl Run<'_> {
         let mut report = Report::new(self.plan, &self.recorder, ended);
         report.connections_open = self.fleet.open();
         report.errors = self.fleet.errors();
-        report.set_late(self.late, talking::LATE_STALLS * self.plan.stall);
+        report.set_late(self.late);
         report.skipped = self.skipped;
         if let Some((begin, Some(end))) = self.meters {
             report.sent_bytes = end.sent_bytes - begin.sent_bytes;

@@ -52,7 +52,7 @@ pub(super) fn connect(run: &mut Run<'_>) -> End {
         }
         if now >= end {
             for intended in schedule.iter().flat_map(|schedule| schedule.overdue(now)) {
-                run.recorder.never_arrived(intended, now);
+                run.late += u64::from(run.recorder.never_arrived(intended, now));
             }
             return End::Finished;
         }

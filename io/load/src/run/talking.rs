@@ -172,7 +172,7 @@ fn converse(run: &mut Run<'_>, talk: &mut impl Talk) -> Result<(), End> {
             }
         }
         if now - heard >= run.plan.stall {
-            return Err(stalled(run, talk));
+            return Err(stalled(run, talk, schedule.as_ref(), now));
         }
         // Past the silence that would have ended it: something still comes.
         if now >= end + LATE_STALLS * run.plan.stall {
@@ -206,7 +206,7 @@ fn converse(run: &mut Run<'_>, talk: &mut impl Talk) -> Result<(), End> {
 }
 
 /// So many stall limits after its end a run gives up on what still comes.
-pub(super) const LATE_STALLS: u32 = 2;
+const LATE_STALLS: u32 = 2;
 
 /// Messages that are said before it is looked what has come: whoever is behind still reads.
 const SPEAK_MAX: usize = 1_000;
@@ -250,8 +250,9 @@ fn speak_freely(run: &mut Run<'_>, talk: &mut impl Talk, out: &mut Vec<u8>) {
 }
 
 /// Nothing comes any more.
-fn stalled(run: &Run<'_>, talk: &impl Talk) -> End {
+fn stalled(run: &mut Run<'_>, talk: &impl Talk, schedule: Option<&Schedule>, now: Instant) -> End {
     let waiting: u64 = talk.outstanding().map(|(_, count)| count).sum();
+    count_missing(run, talk, schedule, now);
     let what = format!("{} waited for: {waiting}", run.plan.scenario.units());
     End::Failed(silence(run, &what))
 }
@@ -263,15 +264,18 @@ fn give_up(
     schedule: Option<&Schedule>,
     now: Instant,
 ) -> Result<(), End> {
-    for (intended, count) in talk.outstanding() {
-        (0..count).for_each(|_| run.recorder.never_arrived(intended, now));
-        run.late += count;
-    }
-    for intended in schedule.into_iter().flat_map(|schedule| schedule.overdue(now)) {
-        (0..talk.hearers()).for_each(|_| run.recorder.never_arrived(intended, now));
-        run.late += talk.hearers();
-    }
+    count_missing(run, talk, schedule, now);
     complete(run, talk)
+}
+
+/// What was meant to have arrived and has not counts with its age, whether it went out or not.
+fn count_missing(run: &mut Run<'_>, talk: &impl Talk, schedule: Option<&Schedule>, now: Instant) {
+    let unsaid = schedule.into_iter().flat_map(|schedule| schedule.overdue(now));
+    for (intended, count) in talk.outstanding().chain(unsaid.map(|intended| (intended, talk.hearers()))) {
+        for _ in 0..count {
+            run.late += u64::from(run.recorder.never_arrived(intended, now));
+        }
+    }
 }
 
 fn complete(run: &mut Run<'_>, talk: &impl Talk) -> Result<(), End> {
