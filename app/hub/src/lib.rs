@@ -12,6 +12,7 @@ mod links;
 mod room;
 mod shard;
 mod state;
+mod transport;
 
 pub use envelope::{Answer, DoorId, Envelope, Sender};
 pub use fanout::{Arguments, Event, Outgoing, OwnedOutgoing, body};
@@ -25,11 +26,12 @@ pub use limits::{
     MEMORY_STALL_MS, MESSAGE_BYTES_MAX, NAMESPACE_NAME_BYTES_MAX, NAMESPACES_PER_CONNECTION_MAX, Namespace,
     OUTBOX_MESSAGES_MAX, PRESENCE_USERS_MAX, SlowPolicy,
 };
-pub use links::{Links, READ_BUFFER_BYTES, Readiness, Token, Transport};
+pub use links::{Links, READ_BUFFER_BYTES};
 pub use shard::{Door, Shard, ShardSetup};
 pub use state::{
     Arrival, Closed, Counters, EngineAnswer, EngineArrival, Gone, Handshake, Headers, Now, Reading,
 };
+pub use transport::{Readiness, Token, Transport};
 
 pub use fanfare_session::engineio::RequestError;
 pub use fanfare_session::native::{ErrorCode, Request};

@@ -5,15 +5,16 @@
 //! carry-over. The driver gives this sockets, the simulation its pipes.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{ErrorKind, IoSlice};
 
 use fanfare_session::Share;
 
 use crate::envelope::DoorId;
 use crate::ids::SocketId;
 use crate::limits::SEND_BYTES_MAX;
-use crate::shard::Shard;
+use crate::shard::{Next, Shard};
 use crate::state::{Arrival, Reading};
+use crate::transport::{Readiness, Token, Transport};
 
 /// Bytes that one read may take: the buffer that a whole shard shares. A message of 64 KiB comes in one, with its header.
 pub const READ_BUFFER_BYTES: usize = 68 << 10;
@@ -46,51 +47,6 @@ const LINGER_BYTES_MAX: u32 = 4 << 20;
 
 /// No transport: there are far fewer.
 const NONE: u32 = u32::MAX;
-
-/// A connected, non-blocking byte stream.
-pub trait Transport {
-    /// Reads what is there: 0 is the end, `WouldBlock` is nothing yet.
-    ///
-    /// # Errors
-    /// As a socket's.
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-
-    /// The same to the end of `buffer`, within its capacity and at most so many bytes.
-    ///
-    /// # Errors
-    /// As a socket's.
-    fn receive_more(&mut self, buffer: &mut Vec<u8>, bytes_max: usize) -> io::Result<usize> {
-        let start = buffer.len();
-        buffer.resize(start + bytes_max.min(buffer.capacity() - start), 0);
-        let read = self.receive(&mut buffer[start..]);
-        buffer.truncate(start + *read.as_ref().unwrap_or(&0));
-        read
-    }
-
-    /// Writes what fits.
-    ///
-    /// # Errors
-    /// As a socket's.
-    fn transmit(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
-
-    /// Ends our direction; the peer reads an end after what was written.
-    fn end(&mut self);
-}
-
-/// What a poller says of a transport. Each comes once for each change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Readiness {
-    /// There is something to read.
-    pub readable: bool,
-    /// Something fits again.
-    pub writable: bool,
-    /// The peer has ended its direction, hung up, or the socket has failed: no later event will say so again.
-    pub read_closed: bool,
-}
-
-/// A transport's number with its poller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Token(pub usize);
 
 #[derive(Debug)]
 struct Link<T> {
@@ -210,6 +166,14 @@ impl<T: Transport> Links<T> {
         let index = *self.by_slot.get(socket.slot())? as usize;
         let link = self.links.get(index)?.as_ref()?;
         (link.socket == Some(socket)).then_some(index)
+    }
+
+    /// The transport of a connection and what is known of it.
+    #[inline]
+    fn link_of(&mut self, socket: SocketId) -> Option<&mut Link<T>> {
+        let index = *self.by_slot.get(socket.slot())? as usize;
+        let link = self.links.get_mut(index)?.as_mut()?;
+        (link.socket == Some(socket)).then_some(link)
     }
 
     /// Connections that have gone and had no transport.
@@ -439,29 +403,35 @@ impl<T: Transport> Links<T> {
     fn send_all(&mut self, shard: &mut Shard) {
         let mut left = SEND_BYTES_PER_TURN;
         while left > 0 {
-            let next = if left > SEND_BYTES_PER_TURN / 2 {
-                shard.next_dirty()
-            } else {
-                shard.next_dirty_for_longest()
-            };
-            let Some(socket) = next else {
+            let next = if left > SEND_BYTES_PER_TURN / 2 { Next::Newest } else { Next::Oldest };
+            let Some(slot) = shard.pop_dirty(next) else {
                 self.unsent = shard.go_on_sending();
                 return;
             };
-            left = left.saturating_sub(self.send(shard, socket));
+            left = left.saturating_sub(self.send(shard, slot));
         }
         shard.go_on_sending();
         self.unsent = true;
     }
 
     /// One send; gives how many bytes the socket took.
-    fn send(&mut self, shard: &mut Shard, socket: SocketId) -> usize {
-        let Some(index) = self.index_of(socket) else {
+    #[inline]
+    fn send(&mut self, shard: &mut Shard, slot: u32) -> usize {
+        let Some(offer) = shard.offer(slot) else { return 0 };
+        let socket = offer.socket();
+        let Some(link) = self.link_of(socket) else {
             return shard.answer_poll(socket);
         };
-        let Some(link) = self.links[index].as_mut() else { return 0 };
-        let (offered, result) = match shard.outgoing_single(socket) {
-            Some(bytes) => (bytes.len(), link.transport.transmit(&[IoSlice::new(bytes)])),
+        let (offered, result) = match offer.single() {
+            Some(bytes) => {
+                let (offered, result) = (bytes.len(), link.transport.transmit_one(bytes));
+                if let Ok(sent) = result
+                    && offer.took_all(sent)
+                {
+                    return sent;
+                }
+                (offered, result)
+            }
             None => {
                 let mut slices = [IoSlice::new(&[]); SLICES_PER_SEND];
                 let filled = shard.outgoing(socket, &mut slices);

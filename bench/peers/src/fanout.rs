@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_util::{Sink, SinkExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 #[derive(Default)]
@@ -41,5 +42,24 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.everyone.borrow_mut().queues[self.index] = None;
+    }
+}
+
+/// Writes what comes over a queue, as a message each: all that is there before one flush.
+pub(crate) async fn send<S, M>(mut sink: S, mut queue: UnboundedReceiver<Bytes>, message: impl Fn(Bytes) -> M)
+where
+    S: Sink<M> + Unpin,
+{
+    while let Some(first) = queue.recv().await {
+        let mut next = Some(first);
+        while let Some(bytes) = next {
+            if sink.feed(message(bytes)).await.is_err() {
+                return;
+            }
+            next = queue.try_recv().ok();
+        }
+        if sink.flush().await.is_err() {
+            return;
+        }
     }
 }

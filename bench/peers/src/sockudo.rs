@@ -10,7 +10,7 @@ use sockudo_ws::{CompressedWebSocketStream, Config, Error, Message, WebSocketStr
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
-use crate::fanout::{Everyone, Place};
+use crate::fanout::{Everyone, Place, send};
 use crate::{Ended, MESSAGE_LIMIT_BYTES};
 
 pub(crate) async fn serve(
@@ -73,22 +73,9 @@ async fn broadcast<S>(socket: S, everyone: Rc<RefCell<Everyone>>) -> Ended
 where
     S: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin + 'static,
 {
-    let (place, mut queue) = Place::take(everyone);
-    let (mut sink, mut source) = socket.split();
-    spawn_local(async move {
-        while let Some(message) = queue.recv().await {
-            let mut next = Some(message);
-            while let Some(message) = next {
-                if sink.feed(Message::Binary(message)).await.is_err() {
-                    return;
-                }
-                next = queue.try_recv().ok();
-            }
-            if sink.flush().await.is_err() {
-                return;
-            }
-        }
-    });
+    let (place, queue) = Place::take(everyone);
+    let (sink, mut source) = socket.split();
+    spawn_local(send(sink, queue, Message::Binary));
     while let Some(message) = source.next().await {
         if let Some(payload) = payload(&message?) {
             place.broadcast(payload);

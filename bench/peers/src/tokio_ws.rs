@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio_websockets::{Config, Limits, Message, Payload, ServerBuilder, WebSocketStream};
 
-use crate::fanout::{Everyone, Place};
+use crate::fanout::{Everyone, Place, send};
 use crate::{Ended, MESSAGE_LIMIT_BYTES};
 
 fn socket(stream: TcpStream) -> WebSocketStream<TcpStream> {
@@ -37,22 +37,9 @@ pub(crate) async fn echo(stream: TcpStream) -> Ended {
 }
 
 pub(crate) async fn broadcast(stream: TcpStream, everyone: Rc<RefCell<Everyone>>) -> Ended {
-    let (place, mut queue) = Place::take(everyone);
-    let (mut sink, mut source) = socket(stream).split();
-    spawn_local(async move {
-        while let Some(message) = queue.recv().await {
-            let mut next = Some(message);
-            while let Some(message) = next {
-                if sink.feed(Message::binary(Payload::from(message))).await.is_err() {
-                    return;
-                }
-                next = queue.try_recv().ok();
-            }
-            if sink.flush().await.is_err() {
-                return;
-            }
-        }
-    });
+    let (place, queue) = Place::take(everyone);
+    let (sink, mut source) = socket(stream).split();
+    spawn_local(send(sink, queue, |message| Message::binary(Payload::from(message))));
     while let Some(message) = source.next().await {
         let message = message?;
         if message.is_text() || message.is_binary() {

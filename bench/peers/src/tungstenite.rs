@@ -11,7 +11,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use crate::fanout::{Everyone, Place};
+use crate::fanout::{Everyone, Place, send};
 use crate::{Ended, MESSAGE_LIMIT_BYTES};
 
 async fn socket(stream: TcpStream) -> WebSocketStream<TcpStream> {
@@ -42,22 +42,9 @@ pub(crate) async fn echo(stream: TcpStream) -> Ended {
 }
 
 pub(crate) async fn broadcast(stream: TcpStream, everyone: Rc<RefCell<Everyone>>) -> Ended {
-    let (place, mut queue) = Place::take(everyone);
-    let (mut sink, mut source) = socket(stream).await.split();
-    spawn_local(async move {
-        while let Some(message) = queue.recv().await {
-            let mut next = Some(message);
-            while let Some(message) = next {
-                if sink.feed(Message::Binary(message)).await.is_err() {
-                    return;
-                }
-                next = queue.try_recv().ok();
-            }
-            if sink.flush().await.is_err() {
-                return;
-            }
-        }
-    });
+    let (place, queue) = Place::take(everyone);
+    let (sink, mut source) = socket(stream).await.split();
+    spawn_local(send(sink, queue, Message::Binary));
     while let Some(message) = source.next().await {
         let message = message?;
         if message.is_text() || message.is_binary() {

@@ -9,7 +9,7 @@ use tokio::task::spawn_local;
 use yawc::frame::{Frame, OpCode};
 use yawc::{DeflateOptions, Options, Role, WebSocket};
 
-use crate::fanout::{Everyone, Place};
+use crate::fanout::{Everyone, Place, send};
 use crate::upgrade::DEFLATE;
 use crate::{Ended, MESSAGE_LIMIT_BYTES};
 
@@ -42,22 +42,9 @@ pub(crate) async fn echo(stream: TcpStream, deflates: bool) -> Ended {
 }
 
 pub(crate) async fn broadcast(stream: TcpStream, deflates: bool, everyone: Rc<RefCell<Everyone>>) -> Ended {
-    let (place, mut queue) = Place::take(everyone);
-    let (mut sink, mut source) = socket(stream, deflates)?.split();
-    spawn_local(async move {
-        while let Some(message) = queue.recv().await {
-            let mut next = Some(message);
-            while let Some(message) = next {
-                if sink.feed(Frame::binary(message)).await.is_err() {
-                    return;
-                }
-                next = queue.try_recv().ok();
-            }
-            if sink.flush().await.is_err() {
-                return;
-            }
-        }
-    });
+    let (place, queue) = Place::take(everyone);
+    let (sink, mut source) = socket(stream, deflates)?.split();
+    spawn_local(send(sink, queue, Frame::binary));
     while let Some(frame) = source.next().await {
         if is_message(&frame) {
             place.broadcast(frame.payload());

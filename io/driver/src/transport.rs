@@ -51,12 +51,18 @@ impl Transport for Socket {
         }
     }
 
-    #[inline]
     fn transmit(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match (&mut self.stream, slices) {
-            (Stream::Tcp(stream), [one]) => Ok(send(stream, one, SendFlags::NOSIGNAL)?),
-            (Stream::Tcp(stream), many) => stream.write_vectored(many),
-            (Stream::Bridge(stream), many) => stream.write_vectored(many),
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.write_vectored(slices),
+            Stream::Bridge(stream) => stream.write_vectored(slices),
+        }
+    }
+
+    #[inline]
+    fn transmit_one(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => Ok(send(stream, bytes, SendFlags::NOSIGNAL)?),
+            Stream::Bridge(stream) => stream.write(bytes),
         }
     }
 

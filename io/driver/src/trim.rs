@@ -41,7 +41,8 @@ impl Trim {
     }
 }
 
-/// Gives back what is free, beside the shard's thread: it takes the time of unmapping it.
+/// Gives back what is free, in the whole process, from another thread: it takes the time of unmapping it. The allocator is locked piece by
+/// piece meanwhile, and whoever asks it for something that is not in a thread's own cache waits for that.
 pub(crate) fn give_back() {
     tokio::task::spawn_blocking(|| {
         #[cfg(all(target_os = "linux", target_env = "gnu"))]

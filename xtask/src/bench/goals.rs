@@ -342,17 +342,6 @@ pub(crate) fn write(pages: &mut Pages, all: &Value, growth: &Value) {
              × 1.00 | | {verdict} |"
         );
     }
-    let of = |line: &str, place: &str| Spread::of_field(&growth["connections"][line][place], CPU).median;
-    let by = |line: &str| of(line, GROWN.1) / of(line, GROWN.0);
-    let (ours, raw) = (by("fanfare, 1 shard"), by(RAW));
-    if ours.is_finite() {
-        let verdict = if ours <= NOISE { "reached" } else { "**not reached**" };
-        let _ = writeln!(
-            out,
-            "| growth: echo with 15,000 connections beside 100, a message | × {ours:.2} | {RAW} × {raw:.2} | 100 connections | \
-             × 1.00 | | {verdict} |"
-        );
-    }
     for weight in WEIGHTS.iter().filter(|weight| results[weight.key].is_object()) {
         let of = |server: &str| results[weight.key][server][0]["bytes_each"].as_f64().unwrap_or(f64::NAN);
         let others = weight.servers.iter().filter(|server| **server != OURS);

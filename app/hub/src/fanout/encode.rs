@@ -84,6 +84,11 @@ impl Encoded {
         self.given.and_then(|(given, span)| (given.bits() == variant.bits()).then_some(span))
     }
 
+    /// What the connection before got, and of which variant it was ([`Variant::bits`]).
+    pub(crate) fn given(&self) -> Option<(u32, Span)> {
+        self.given.map(|(variant, span)| (variant.bits(), span))
+    }
+
     fn find(&self, key: Variant) -> Option<Span> {
         let known = self.last.iter().chain(&self.others).find(|(variant, _)| *variant == key);
         known.map(|(_, span)| *span)

@@ -25,6 +25,7 @@ pub(crate) struct Outbox {
 pub(crate) struct Full;
 
 impl Outbox {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.queued_bytes == 0
     }
@@ -67,6 +68,30 @@ impl Outbox {
         self.rest.get_or_insert_default().push_back(span);
     }
 
+    /// The way of a broadcast, for those who share its span: says whether it was taken. The first span is taken without being
+    /// retained, and then `begins` is counted up; one that follows the only one grows with it where `merge` lets it.
+    #[inline]
+    pub(crate) fn push_shared(&mut self, span: Span, merge: bool, begins: &mut u32) -> bool {
+        if self.is_empty() {
+            (self.first, self.queued_bytes) = (span, span.len());
+            *begins += 1;
+            return true;
+        }
+        let grows = merge && self.rest.is_none() && !self.first_started && self.first.merge(span);
+        if grows {
+            self.queued_bytes += span.len();
+        }
+        grows
+    }
+
+    /// Everything that waits has been sent, and it was one span.
+    #[inline]
+    pub(crate) fn clear_single(&mut self, log: &mut Log) {
+        debug_assert!(self.rest.is_none() && !self.is_empty(), "there is more than one span");
+        log.release(self.first);
+        (self.first, self.queued_bytes, self.first_started) = (Span::default(), 0, false);
+    }
+
     /// The bytes to send next, [`SEND_BYTES_MAX`] at most, as many slices as fit. Returns how many were filled.
     pub(crate) fn slices<'l>(&self, log: &'l Log, slices: &mut [IoSlice<'l>]) -> usize {
         if self.is_empty() {
@@ -99,9 +124,16 @@ impl Outbox {
         bytes
     }
 
+    /// Whether there is something to send, and it lies in one piece.
+    #[inline]
+    pub(crate) fn is_single(&self) -> bool {
+        self.rest.is_none() && !self.is_empty()
+    }
+
     /// The bytes to send next, where they lie in one piece; [`SEND_BYTES_MAX`] at most.
+    #[inline]
     pub(crate) fn single<'l>(&self, log: &'l Log) -> Option<&'l [u8]> {
-        if self.rest.is_some() || self.is_empty() {
+        if !self.is_single() {
             return None;
         }
         let bytes = log.bytes(self.first);
@@ -109,6 +141,7 @@ impl Outbox {
     }
 
     /// Bytes that wait.
+    #[inline]
     pub(crate) fn queued_bytes(&self) -> usize {
         self.queued_bytes
     }
@@ -120,8 +153,7 @@ impl Outbox {
         if sent == self.queued_bytes && self.rest.is_none() {
             // All of it in one piece, as nearly always.
             if sent > 0 {
-                log.release(self.first);
-                (self.first, self.queued_bytes, self.first_started) = (Span::default(), 0, false);
+                self.clear_single(log);
             }
             return;
         }
@@ -233,6 +265,38 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_span_is_taken_where_it_comes_first_or_follows_the_only_one() {
+        let (mut log, mut outbox) = (Log::new(), Outbox::default());
+        let [one, two, three, four] = [b"1", b"2", b"3", b"4"].map(|bytes| text(&mut log, bytes));
+        let mut begins = 0;
+        assert!(outbox.push_shared(one, true, &mut begins) && begins == 1);
+        log.retain_for(one, begins);
+        assert!(!outbox.push_shared(two, false, &mut begins), "its door keeps messages apart");
+        assert!(outbox.push_shared(two, true, &mut begins) && begins == 1);
+        assert!(!outbox.push_shared(four, true, &mut begins), "it does not follow");
+        assert!(outbox.is_single());
+        assert_eq!((contents(&outbox, &log), outbox.queued_bytes()), (b"12".to_vec(), 2));
+        outbox.advance(1, &mut log);
+        assert!(!outbox.push_shared(three, true, &mut begins), "part of it is sent");
+        outbox.push(three, true, &mut log);
+        assert!(!outbox.push_shared(four, true, &mut begins), "there is more than one");
+        assert_eq!((begins, contents(&outbox, &log)), (1, b"23".to_vec()));
+        outbox.clear(&mut log);
+        log.end_turn(0);
+        assert_eq!(log.list_bytes(), 0);
+    }
+
+    #[test]
+    fn what_was_sent_whole_is_let_go() {
+        let (mut log, mut outbox) = (Log::new(), Outbox::default());
+        let span = text(&mut log, b"all");
+        outbox.push(span, true, &mut log);
+        outbox.clear_single(&mut log);
+        assert!(outbox.is_empty() && !outbox.is_single());
+        assert_eq!((outbox.queued_bytes(), log.list_bytes()), (0, 0));
+    }
+
+    #[test]
     fn so_many_messages_wait_whatever_their_size() {
         let (mut log, mut outbox) = (Log::new(), Outbox::default());
         let one = text(&mut log, &[1]);
@@ -290,7 +354,7 @@ mod tests {
         assert_eq!(outbox.drop_waiting(0, &mut log), (6, 60));
         assert_eq!(contents(&outbox, &log), [[0; 10], [1; 10], [4; 10], [7; 10]].concat());
         assert_eq!(outbox.drop_unstarted(&mut log), (4, 40), "an end drops them too");
-        log.end_turn();
+        log.end_turn(0);
         assert_eq!(log.list_bytes(), 0);
         let one = text(&mut log, b"x");
         for _ in 0..=OUTBOX_MESSAGES_MAX {
@@ -315,14 +379,14 @@ mod tests {
                 let sent = sent.min(plain.len());
                 outbox.advance(sent, &mut log);
                 plain.drain(..sent);
-                log.end_turn();
+                log.end_turn(0);
                 prop_assert_eq!(outbox.queued_bytes, plain.len());
                 let out = contents(&outbox, &log);
                 prop_assert_eq!(&out[..], &plain[..out.len()]);
                 prop_assert_eq!(out.is_empty(), plain.is_empty());
             }
             outbox.clear(&mut log);
-            log.end_turn();
+            log.end_turn(0);
             prop_assert!(log.allocated_bytes() <= 2 * 65_536);
         }
     }

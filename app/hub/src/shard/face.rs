@@ -6,6 +6,7 @@ use std::io::IoSlice;
 use fanfare_session::websocket::{CloseCode, InflaterPool};
 
 use super::departures::DEPARTURES_PER_TURN;
+use super::offer::Next;
 use crate::envelope::{DoorId, Envelope, Kind};
 use crate::fanout::{Encoder, Log, Outgoing, Variant, Wire};
 use crate::ids::{Instance, ShardId, SocketId};
@@ -257,39 +258,17 @@ impl Shard {
     /// When the shard next has something to do by itself.
     #[must_use]
     pub fn wake_at_ms(&self) -> Option<u64> {
-        self.core.timers.next_ms()
+        self.core.timers.next_ms().into_iter().chain(self.core.log.kept_until_ms()).min()
     }
 
     /// A socket that has something to send, and is not known to be unable to: the one that came last.
     pub fn next_dirty(&mut self) -> Option<SocketId> {
-        while let Some(slot) = self.core.dirty.pop_back() {
-            if let Some(socket) = self.dirty_socket(slot) {
-                return Some(socket);
+        while let Some(slot) = self.pop_dirty(Next::Newest) {
+            if let Some(offer) = self.offer(slot) {
+                return Some(offer.socket());
             }
         }
-        self.core.unoffered_bytes = 0;
         None
-    }
-
-    /// The same, the one that has waited longest.
-    pub fn next_dirty_for_longest(&mut self) -> Option<SocketId> {
-        while let Some(slot) = self.core.dirty.pop_front() {
-            if let Some(socket) = self.dirty_socket(slot) {
-                return Some(socket);
-            }
-        }
-        self.core.unoffered_bytes = 0;
-        None
-    }
-
-    fn dirty_socket(&mut self, slot: u32) -> Option<SocketId> {
-        let connection = self.core.at_mut(slot)?;
-        connection.dirty = false;
-        if connection.outbox.is_empty() {
-            self.core.finish_if_done(slot);
-            return None;
-        }
-        if connection.blocked { None } else { self.core.socket_at(slot) }
     }
 
     /// The next bytes for a socket, as many slices as fit; returns how many were filled.
@@ -400,7 +379,7 @@ impl Shard {
 
     /// The turn is over: frees what nobody refers to any more.
     pub fn end_turn(&mut self) {
-        self.core.log.end_turn();
+        self.core.log.end_turn(self.core.now.ms);
     }
 
     /// Begins to send everybody away within `within_ms`.

@@ -4,7 +4,9 @@
 mod departures;
 mod engine;
 mod face;
+mod offer;
 mod parked;
 mod receive;
 
 pub use face::{Door, Shard, ShardSetup};
+pub(crate) use offer::Next;

@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 
 use fanfare_hub::{
-    Arrival, Dialect, Door, DoorId, DoorRules, Edge, Instance, Kit, Limits, Links, Message, Now, Payload,
-    PlainPlace, Readiness, Shard, ShardId, ShardSetup, SocketId, Token, Transport,
+    Arrival, Dialect, Door, DoorId, DoorRules, Edge, Instance, Kit, Limits, Links, Message, Now, Outgoing,
+    Payload, PlainPlace, Readiness, Shard, ShardId, ShardSetup, SocketId, Token, Transport,
 };
 
 /// The door without a dialect, where most connections are.
@@ -22,8 +22,8 @@ pub(crate) const WRITABLE: Readiness = Readiness { readable: false, writable: tr
 /// The peer has said its last.
 pub(crate) const ENDED: Readiness = Readiness { readable: true, writable: false, read_closed: true };
 
-/// Answers with as many KiB as the first byte of a message says, and at least one byte. Text holds the connection until it
-/// is woken.
+/// Answers with as many KiB as the first byte of a message says, and at least one byte. A message of two bytes goes to everybody, and
+/// where the first is 1 not to its sender. Text holds the connection until it is woken.
 struct Generous {
     met: Rc<RefCell<Vec<SocketId>>>,
 }
@@ -36,7 +36,11 @@ impl Kit for Generous {
     }
 
     fn received(&mut self, cx: &mut Edge<'_, Self>, from: SocketId, message: Message<'_>) {
-        if let Message::Binary(payload) = message {
+        if let Message::Binary(payload) = &message
+            && let [but_the_sender, _] = payload[..]
+        {
+            cx.everyone((but_the_sender == 1).then_some(from), &Outgoing::Binary(payload));
+        } else if let Message::Binary(payload) = message {
             let kibibytes = usize::from(payload.first().copied().unwrap_or_default());
             cx.send_binary(from, Payload::Owned(vec![7; (kibibytes << 10).max(1)]));
         } else {
@@ -76,6 +80,8 @@ pub(crate) struct Ends {
     pub(crate) takes: VecDeque<Result<usize, ErrorKind>>,
     /// Bytes that the peer was sent.
     pub(crate) sent_bytes: usize,
+    /// Those, as far as they came in sends of a few.
+    pub(crate) sent: Vec<u8>,
     /// The server has ended its direction.
     pub(crate) ended_by_us: bool,
 }
@@ -103,6 +109,10 @@ impl Transport for Pipe {
         let mut ends = self.ends.borrow_mut();
         let bytes = ends.takes.pop_front().unwrap_or(Ok(offered))?.min(offered);
         ends.sent_bytes += bytes;
+        if offered < 1_000 {
+            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            ends.sent.extend_from_slice(&all[..bytes]);
+        }
         Ok(bytes)
     }
 

@@ -5,3 +5,4 @@ mod harness;
 mod lingering;
 mod reading;
 mod sending;
+mod sharing;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use fanfare_conformance::real::{Flags, Outcome, Saying, Server, client_frame, ensure};
 use fanfare_websocket::Opcode;
@@ -32,6 +33,9 @@ const PIECE_BYTES: usize = 64 << 10;
 /// Bytes of its small messages, and of the messages that are never read.
 const SMALL_BYTES: usize = 64;
 const UNREAD_BYTES: usize = 64 << 10;
+
+/// How often the one that never reads looks whether it is over.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the ordinary ones may wait, as a multiple of what they wait alone.
 const P99_MAX: f64 = 2.0;
@@ -65,13 +69,15 @@ async fn fairness(flags: &Flags) -> Outcome<()> {
         let second = ordinary(&flags.server, server.address(), seconds)?;
         let floods = rude.stop()?;
         println!(
-            "… {round} of {rounds}: p50 and p99 alone {:.2} and {:.2} ms, beside the two {:.2} and {:.2} ms, {} of {} MiB came back",
+            "… {round} of {rounds}: p50 and p99 alone {:.2} and {:.2} ms, beside the two {:.2} and {:.2} ms; {} of {} MiB came back, and the one \
+             that never reads was sent away {} times",
             first.p50,
             first.p99,
             second.p50,
             second.p99,
             floods.came_bytes >> 20,
             floods.sent_bytes >> 20,
+            floods.cut,
         );
         ensure(floods.sent_bytes > 4 * BURST_BYTES as u64, || "the one that floods hardly did".to_owned())?;
         alone.push(first.p99);
@@ -146,43 +152,45 @@ fn ordinary(binary: &Path, address: SocketAddr, seconds: &str) -> Outcome<Latenc
 /// One client that floods, and one that sends and never reads.
 struct Rude {
     stop: Arc<AtomicBool>,
-    sockets: [TcpStream; 2],
+    flood: TcpStream,
     threads: Vec<JoinHandle<Outcome<()>>>,
     sent: Arc<AtomicU64>,
     came: Arc<AtomicU64>,
+    cut: Arc<AtomicU64>,
 }
 
 struct Floods {
     sent_bytes: u64,
     came_bytes: u64,
+    /// How often the one that never reads was sent away, and came again.
+    cut: u64,
 }
 
 impl Rude {
     fn start(address: SocketAddr) -> Outcome<Self> {
-        let (stop, sent, came) = (Arc::new(AtomicBool::new(false)), Arc::default(), Arc::default());
-        let (flood, deaf) = (upgraded(address)?, upgraded(address)?);
-        let sockets = [copy(&flood)?, copy(&deaf)?];
+        let stop = Arc::new(AtomicBool::new(false));
+        let [sent, came, cut] = std::array::from_fn(|_| Arc::new(AtomicU64::new(0)));
+        let stream = upgraded(address)?;
+        let flood = copy(&stream)?;
         let (back, comes_back) = mpsc::channel();
-        let reading = read_all(copy(&flood)?, Arc::clone(&came), back);
+        let reading = read_all(copy(&stream)?, Arc::clone(&came), back);
         let threads = vec![
             reading,
-            bursts(flood, Arc::clone(&stop), Arc::clone(&sent), comes_back),
-            unread(deaf, Arc::clone(&stop)),
+            bursts(stream, Arc::clone(&stop), Arc::clone(&sent), comes_back),
+            unread(address, Arc::clone(&stop), Arc::clone(&cut)),
         ];
-        Ok(Self { stop, sockets, threads, sent, came })
+        Ok(Self { stop, flood, threads, sent, came, cut })
     }
 
     fn stop(self) -> Outcome<Floods> {
         self.stop.store(true, Ordering::Relaxed);
-        for socket in &self.sockets {
-            // Whoever is in the middle of something is torn from it.
-            let _ = socket.shutdown(Shutdown::Both);
-        }
+        // Whoever is in the middle of something is torn from it.
+        let _ = self.flood.shutdown(Shutdown::Both);
         for thread in self.threads {
             thread.join().map_err(|_| "a thread panicked".to_owned())??;
         }
-        let of = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);
-        Ok(Floods { sent_bytes: of(&self.sent), came_bytes: of(&self.came) })
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Ok(Floods { sent_bytes: of(&self.sent), came_bytes: of(&self.came), cut: of(&self.cut) })
     }
 }
 
@@ -250,19 +258,29 @@ fn bursts(
     })
 }
 
-/// Sends as long as anybody takes it, and reads nothing.
-fn unread(mut stream: TcpStream, stop: Arc<AtomicBool>) -> JoinHandle<Outcome<()>> {
+/// Sends as long as anybody takes it, and reads nothing. Sent away for being too slow, which is the server's right, it comes again at
+/// once.
+fn unread(address: SocketAddr, stop: Arc<AtomicBool>, cut: Arc<AtomicU64>) -> JoinHandle<Outcome<()>> {
     std::thread::spawn(move || {
         step_back();
         let frame = client_frame(Opcode::Binary, true, false, &vec![7; UNREAD_BYTES]);
         while !stop.load(Ordering::Relaxed) {
-            match stream.write_all(&frame) {
-                Ok(()) => {}
-                // It is sent away for being too slow, which is the server's right.
-                Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
-                    break;
+            let mut stream = upgraded(address)?;
+            stream.set_write_timeout(Some(LOOK_INTERVAL)).saying("a socket")?;
+            let mut at = 0;
+            while !stop.load(Ordering::Relaxed) {
+                match stream.write(&frame[at..]) {
+                    Ok(bytes) => at = (at + bytes) % frame.len(),
+                    // Nobody takes any more: it stays.
+                    Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                    Err(error)
+                        if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
+                    {
+                        cut.fetch_add(1, Ordering::Relaxed);
+                        break;
+                    }
+                    Err(error) => return Err(format!("the one that never reads: {error}")),
                 }
-                Err(error) => return Err(format!("the one that never reads: {error}")),
             }
         }
         Ok(())
