@@ -137,8 +137,8 @@ impl Session {
     }
 
     /// Where the rest of a long message is to be read to; see [`Reader::space`](fanfare_websocket::Reader::space).
-    pub fn space(&mut self, spare: impl FnOnce(usize) -> Option<Vec<u8>>) -> Option<&mut Vec<u8>> {
-        if self.state == State::Open { self.reader.space(spare) } else { None }
+    pub fn space(&mut self) -> Option<&mut Vec<u8>> {
+        if self.state == State::Open { self.reader.space() } else { None }
     }
 
     /// So many bytes have been appended to [`Session::space`]. Gives those that were too much, which come before whatever is read

@@ -127,13 +127,6 @@ impl Body {
         self.bytes_mut().reserve_exact(more);
     }
 
-    /// Goes on in another buffer, which has more space.
-    pub(crate) fn move_to(&mut self, mut buffer: Vec<u8>) {
-        buffer.clear();
-        buffer.extend_from_slice(self.bytes());
-        *self.bytes_mut() = buffer;
-    }
-
     /// The last so many bytes.
     pub(crate) fn tail(&mut self, length: usize) -> &mut [u8] {
         let bytes = self.bytes_mut();

@@ -214,10 +214,7 @@ impl Reader {
     /// Where the rest of a long uncompressed message is to be read to, which then is not copied: what a transport gives may be
     /// appended here, as far as there is space, and told to [`Reader::appended`]. There is none before
     /// [`DIRECT_BYTES_MIN`] have arrived, and then no more than what has.
-    ///
-    /// Where there is too little space, `spare` is asked for a buffer that somebody used before and that holds so many bytes, which is the
-    /// rest of the frame and what came before it; only where there is none the message's own grows.
-    pub fn space(&mut self, spare: impl FnOnce(usize) -> Option<Vec<u8>>) -> Option<&mut Vec<u8>> {
+    pub fn space(&mut self) -> Option<&mut Vec<u8>> {
         let Partial { frame: Some(frame), message: Some(message), .. } = self.partial.as_deref_mut()? else {
             return None;
         };
@@ -227,10 +224,7 @@ impl Reader {
         let left =
             usize::try_from(frame.remaining).ok().filter(|left| is_plain && *left >= DIRECT_BYTES_MIN)?;
         if message.body.spare() < DIRECT_BYTES_MIN {
-            match spare(message.body.len() + left) {
-                Some(buffer) => message.body.move_to(buffer),
-                None => message.body.grow(left.min(message.body.len())),
-            }
+            message.body.grow(left.min(message.body.len()));
         }
         Some(message.body.bytes_mut())
     }

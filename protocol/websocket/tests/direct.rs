@@ -27,7 +27,7 @@ fn read(bytes: &[u8], sizes: &[usize], direct: bool) -> (Story, usize) {
         let (piece, more) = rest.split_at((*size).min(rest.len()));
         let mut piece = piece.to_vec();
         rest = more;
-        if direct && let Some(space) = reader.space(|_| None) {
+        if direct && let Some(space) = reader.space() {
             let room = space.capacity() - space.len();
             assert!(room >= DIRECT_BYTES_MIN && room <= space.len(), "{room}");
             let taken = piece.len().min(room);
@@ -147,7 +147,7 @@ fn a_buffer_grows_with_what_has_come_and_not_with_each_read() {
     let mut reader = Reader::new(Role::Server, None);
     begun(&mut reader, DIRECT_BYTES_MIN);
     let (mut capacities, mut came) = (Vec::new(), DIRECT_BYTES_MIN);
-    while let Some(space) = reader.space(|_| None) {
+    while let Some(space) = reader.space() {
         assert!(space.capacity() <= 2 * came, "{} for {came}", space.capacity());
         capacities.push(space.capacity());
         space.extend_from_slice(&[0; 1_448]);
@@ -164,25 +164,7 @@ fn a_header_without_a_body_makes_no_space() {
     for bytes in [0, 1, DIRECT_BYTES_MIN - 1] {
         let mut reader = Reader::new(Role::Server, None);
         begun(&mut reader, bytes);
-        assert!(reader.space(|_| None).is_none());
+        assert!(reader.space().is_none());
         assert!(reader.held_bytes() < 2 * bytes + 200, "{} for {bytes}", reader.held_bytes());
     }
-}
-
-#[test]
-fn a_message_goes_on_in_a_buffer_that_was_used_before() {
-    let mut reader = Reader::new(Role::Server, None);
-    begun(&mut reader, DIRECT_BYTES_MIN);
-    let space = reader.space(|_| panic!("there is space as it is")).expect("space");
-    let more = space.capacity() - space.len();
-    space.resize(space.capacity(), 5);
-    reader.appended(more).expect("binary");
-    let mut asked = 0;
-    let space = reader.space(|bytes| {
-        asked = bytes;
-        Some(vec![9; 17 << 20])
-    });
-    let space = space.expect("space");
-    assert_eq!((space.capacity(), space.len(), asked), (17 << 20, DIRECT_BYTES_MIN + more, 16 << 20));
-    assert!(space.starts_with(&[0; DIRECT_BYTES_MIN]) && space.ends_with(&vec![5; more]));
 }

@@ -4,7 +4,6 @@
 //! Whoever keeps a span retains it, and releases it when its bytes are gone; a chunk is freed at the end of the turn in
 //! which its last span went.
 
-use super::kept::Kept;
 use crate::limits::SPAN_BYTES;
 
 /// Past it a chunk is sealed and the next begun.
@@ -78,7 +77,6 @@ pub(crate) struct Log {
     chunks: Vec<Chunk>,
     vacant: Vec<u32>,
     spare: Vec<Vec<u8>>,
-    kept: Kept,
     /// Chunks whose last span went in this turn; a span may still be taken on before it ends.
     unreferenced: Vec<u32>,
     current: u32,
@@ -93,7 +91,6 @@ impl Log {
             chunks: vec![Chunk::default()],
             vacant: Vec::new(),
             spare: Vec::new(),
-            kept: Kept::default(),
             unreferenced: Vec::new(),
             current: 0,
             allocated_bytes: 0,
@@ -195,19 +192,8 @@ impl Log {
         &self.chunks[span.chunk()].bytes[span.start as usize..span.end as usize]
     }
 
-    /// A buffer for a message of so many bytes that an earlier one was in.
-    pub(crate) fn take_kept(&mut self, bytes: usize) -> Option<Vec<u8>> {
-        self.kept.take(bytes)
-    }
-
-    /// When the buffers that are kept are to be given up, if there are any.
-    pub(crate) fn kept_until_ms(&self) -> Option<u64> {
-        self.kept.until_ms()
-    }
-
     /// Frees what nobody refers to any more.
-    pub(crate) fn end_turn(&mut self, now_ms: u64) {
-        self.kept.give_up(now_ms);
+    pub(crate) fn end_turn(&mut self) {
         let current = &mut self.chunks[self.current as usize];
         if current.references == 0 {
             current.bytes.clear();
@@ -231,8 +217,6 @@ impl Log {
             {
                 bytes.clear();
                 self.spare.push(bytes);
-            } else {
-                self.kept.keep(bytes, now_ms);
             }
         }
     }
@@ -273,7 +257,7 @@ mod tests {
                 let held = |log: &Log| log.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum::<usize>();
                 assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}");
                 log.release(span);
-                log.end_turn(0);
+                log.end_turn();
                 assert_eq!(log.allocated_bytes(), held(&log), "{length} bytes, hint {hint}, freed");
             }
         }
@@ -297,7 +281,7 @@ mod tests {
             log.append(length, |out| out.resize(out.len() + length, 7));
         }
         assert_eq!(log.allocated_bytes(), 2 * 69_632 + 20_000);
-        log.end_turn(0);
+        log.end_turn();
         assert_eq!(log.allocated_bytes(), 69_632, "the chunk for the next messages");
         let span = write(&mut log, b"next");
         assert_eq!((span.start, span.end), (0, 4), "and it begins anew");
@@ -311,7 +295,7 @@ mod tests {
             log.retain(span);
             log.release(span);
             assert_eq!(log.allocated_bytes(), length);
-            log.end_turn(0);
+            log.end_turn();
             assert_eq!(log.allocated_bytes(), kept);
         }
     }
@@ -327,14 +311,14 @@ mod tests {
         for capacity in [69_631, 69_632, 139_264, 139_265] {
             adopt(&mut log, capacity);
         }
-        log.end_turn(0);
+        log.end_turn();
         let mut kept: Vec<_> = log.spare.iter().map(Vec::capacity).collect();
         kept.sort_unstable();
         assert_eq!(kept, [69_632, 139_264]);
         for _ in 0..16 {
             adopt(&mut log, 69_632);
         }
-        log.end_turn(0);
+        log.end_turn();
         assert_eq!(log.spare.len(), 16);
         assert!(log.spare.iter().all(Vec::is_empty));
     }
@@ -349,7 +333,7 @@ mod tests {
             log.retain(span);
             places.insert(log.bytes(span).as_ptr());
             log.release(span);
-            log.end_turn(0);
+            log.end_turn();
         }
         assert_eq!(places.len(), 1);
         let span = write(&mut log, &text[..20_000]);
@@ -374,14 +358,14 @@ mod tests {
         let mut log = Log::new();
         let spans: Vec<_> = (0..40).map(|_| write(&mut log, &[7; 15_000])).collect();
         let large = write(&mut log, &[8; 1 << 20]);
-        log.end_turn(0);
+        log.end_turn();
         assert!(log.allocated_bytes() >= 40 * 15_000 + (1 << 20));
         log.release(large);
         for span in spans {
             assert_eq!(log.bytes(span).len(), 15_000);
             log.release(span);
         }
-        log.end_turn(0);
+        log.end_turn();
         assert!(log.allocated_bytes() <= 2 * CHUNK_CAPACITY, "{}", log.allocated_bytes());
     }
 
@@ -403,7 +387,7 @@ mod tests {
                     log.release(span);
                 }
                 if end_turn {
-                    log.end_turn(0);
+                    log.end_turn();
                 }
                 for (span, text) in &held {
                     prop_assert_eq!(log.bytes(*span), &text[..]);
@@ -412,7 +396,7 @@ mod tests {
             for (span, _) in held {
                 log.release(span);
             }
-            log.end_turn(0);
+            log.end_turn();
             let chunks: usize = log.chunks.iter().map(|chunk| chunk.bytes.capacity()).sum();
             prop_assert_eq!(log.allocated_bytes(), chunks);
             prop_assert!(chunks <= 3 * CHUNK_BYTES);

@@ -1,7 +1,6 @@
 //! Fan-out: a message is encoded at most once for each variant in use, and every outbox refers to it.
 
 mod encode;
-mod kept;
 mod log;
 mod outbox;
 mod outgoing;

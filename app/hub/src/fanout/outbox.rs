@@ -282,7 +282,7 @@ mod tests {
         assert!(!outbox.push_shared(four, true, &mut begins), "there is more than one");
         assert_eq!((begins, contents(&outbox, &log)), (1, b"23".to_vec()));
         outbox.clear(&mut log);
-        log.end_turn(0);
+        log.end_turn();
         assert_eq!(log.list_bytes(), 0);
     }
 
@@ -354,7 +354,7 @@ mod tests {
         assert_eq!(outbox.drop_waiting(0, &mut log), (6, 60));
         assert_eq!(contents(&outbox, &log), [[0; 10], [1; 10], [4; 10], [7; 10]].concat());
         assert_eq!(outbox.drop_unstarted(&mut log), (4, 40), "an end drops them too");
-        log.end_turn(0);
+        log.end_turn();
         assert_eq!(log.list_bytes(), 0);
         let one = text(&mut log, b"x");
         for _ in 0..=OUTBOX_MESSAGES_MAX {
@@ -379,14 +379,14 @@ mod tests {
                 let sent = sent.min(plain.len());
                 outbox.advance(sent, &mut log);
                 plain.drain(..sent);
-                log.end_turn(0);
+                log.end_turn();
                 prop_assert_eq!(outbox.queued_bytes, plain.len());
                 let out = contents(&outbox, &log);
                 prop_assert_eq!(&out[..], &plain[..out.len()]);
                 prop_assert_eq!(out.is_empty(), plain.is_empty());
             }
             outbox.clear(&mut log);
-            log.end_turn(0);
+            log.end_turn();
             prop_assert!(log.allocated_bytes() <= 2 * 65_536);
         }
     }

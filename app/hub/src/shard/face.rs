@@ -258,7 +258,7 @@ impl Shard {
     /// When the shard next has something to do by itself.
     #[must_use]
     pub fn wake_at_ms(&self) -> Option<u64> {
-        self.core.timers.next_ms().into_iter().chain(self.core.log.kept_until_ms()).min()
+        self.core.timers.next_ms()
     }
 
     /// A socket that has something to send, and is not known to be unable to: the one that came last.
@@ -379,7 +379,7 @@ impl Shard {
 
     /// The turn is over: frees what nobody refers to any more.
     pub fn end_turn(&mut self) {
-        self.core.log.end_turn(self.core.now.ms);
+        self.core.log.end_turn();
     }
 
     /// Begins to send everybody away within `within_ms`.

@@ -34,20 +34,18 @@ impl Shard {
     /// Where the rest of a long message is to be read to, if one is under way: what is appended there, as far as there is space, is
     /// not copied. Tell [`received_directly`](Self::received_directly).
     pub fn space(&mut self, socket: SocketId) -> Option<&mut Vec<u8>> {
-        self.core.get(socket)?;
-        let (slots, log) = (&mut self.core.slots, &mut self.core.log);
-        let connection = connection_in(slots, socket.slot)?;
+        let connection = self.core.get_mut(socket)?;
         // What was read before comes before it.
         if connection.leftover.is_some() || connection.paused {
             return None;
         }
         let held_bytes = connection.session.held_bytes();
-        connection.session.space(|bytes| log.take_kept(bytes))?;
+        connection.session.space()?;
         if connection.session.held_bytes() != held_bytes {
             // Perhaps nothing comes now, and nobody would count it.
             self.core.account(socket.slot);
         }
-        self.core.get_mut(socket)?.session.space(|_| None)
+        self.core.get_mut(socket)?.session.space()
     }
 
     /// Handles what was appended to [`space`](Self::space).

@@ -309,7 +309,7 @@ impl Core {
     /// Closes the largest holders until at most `target_bytes` are held, apart from what was received of those who have been closed: it
     /// comes back by itself, and nobody else need go for it.
     fn shed(&mut self, target_bytes: usize) {
-        self.log.end_turn(self.now.ms);
+        self.log.end_turn();
         if self.total_bytes() <= target_bytes {
             return;
         }
@@ -346,6 +346,6 @@ impl Core {
         } else {
             self.cut_off(slot, CloseCode::TRY_AGAIN_LATER, "Out of memory");
         }
-        self.log.end_turn(self.now.ms);
+        self.log.end_turn();
     }
 }
