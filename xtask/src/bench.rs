@@ -104,8 +104,7 @@ pub(crate) fn command(workspace: &Workspace, arguments: &[&str]) -> Result<bool,
         tell(goals::NAME, goals::peers().collect(), goals::measure(&bench, &plan), counts)?;
     }
     if more.contains(&mixed::NAME) {
-        let costs = if plan.publishes { costs::of_ours(&bench, mixed::NAME)? } else { json!([]) };
-        tell(mixed::NAME, mixed::peers().iter().collect(), mixed::measure(&bench, &plan), costs)?;
+        tell(mixed::NAME, mixed::peers().iter().collect(), mixed::measure(&bench, &plan), json!([]))?;
     }
     if more.contains(&growth::NAME) {
         tell(growth::NAME, growth::peers().iter().collect(), growth::measure(&bench, &plan), json!([]))?;

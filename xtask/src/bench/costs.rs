@@ -108,46 +108,6 @@ const COSTS: &[Cost] = &[
         load: &["connect"],
         messages: [200, 1_200],
     },
-    Cost {
-        section: "mixed",
-        library: None,
-        key: "plain-1",
-        about: "a delivery among native clients in one room, 1 in flight",
-        load: &["mixed", "--rooms", "1"],
-        messages: [50_000, 550_000],
-    },
-    Cost {
-        section: "mixed",
-        library: None,
-        key: "plain-16",
-        about: "the same, 16 in flight",
-        load: &["mixed", "--rooms", "1", "--in-flight", "16"],
-        messages: [50_000, 550_000],
-    },
-    Cost {
-        section: "mixed",
-        library: None,
-        key: "rooms-16",
-        about: "in three rooms that overlap, 16 in flight",
-        load: &["mixed", "--in-flight", "16"],
-        messages: [50_000, 550_000],
-    },
-    Cost {
-        section: "mixed",
-        library: None,
-        key: "all-1",
-        about: "a delivery among clients of all kinds in three rooms, 1 in flight",
-        load: &["mixed", "--socketio", "--polling", "--deflate"],
-        messages: [50_000, 550_000],
-    },
-    Cost {
-        section: "mixed",
-        library: None,
-        key: "all-16",
-        about: "the same, 16 in flight",
-        load: &["mixed", "--socketio", "--polling", "--deflate", "--in-flight", "16"],
-        messages: [50_000, 550_000],
-    },
 ];
 
 const CALLGRIND_OUT: &str = "callgrind.out";

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::peers::{Peer, WEBSOCKET_PEERS, ours_with};
 use super::run::{Bench, Measured, Plan, load_against, start};
 use super::spread::{Spread, ratios};
-use super::table::{Pages, costs};
+use super::table::Pages;
 
 pub(crate) const NAME: &str = "mixed";
 const TITLE: &str = "Mixed rooms";
@@ -89,7 +89,6 @@ pub(crate) fn write(pages: &mut Pages, all: &Value) {
         let cells: Vec<String> = places.iter().map(|place| cell(results, row.key, place)).collect();
         let _ = writeln!(out, "| {} | {} |", row.about, cells.join(" | "));
     }
-    costs(out, all);
 }
 
 fn cell(results: &Value, key: &str, place: &str) -> String {

@@ -276,7 +276,7 @@ impl Row<'_> {
     }
 }
 
-pub(crate) fn costs(out: &mut String, all: &Value) {
+fn costs(out: &mut String, all: &Value) {
     if all["costs"].as_array().is_none_or(Vec::is_empty) {
         return;
     }
