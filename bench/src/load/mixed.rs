@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, String> {
         let (mut wanted, mut deliveries, mut came) = (0, 0, 0);
         for _ in 0..in_flight {
             let room = hall.room_of(number);
-            hall.say(number)?;
+            hall.say(number);
             (wanted, deliveries) = (wanted + of_each[room], deliveries + members[room]);
             number += 1;
         }
@@ -173,12 +173,11 @@ impl Hall {
     }
 
     /// Message number so-and-so is said in its room; it goes out with the next [`Hall::flush`].
-    fn say(&mut self, number: u64) -> Result<(), String> {
+    fn say(&mut self, number: u64) {
         let room = self.room_of(number);
         let chat =
             format!("{{\"type\":\"chat\",\"room\":\"room-{room}\",\"text\":\"{}\"}}", self.text(number));
         Wire::WebSocket.write(&mut self.unsent[room], Kind::Text, chat.as_bytes());
-        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), String> {
@@ -197,7 +196,7 @@ impl Hall {
 
     /// How many messages come of one in this room: to everybody there, and what its sender is answered besides.
     fn answers(&mut self, poll: &mut Poll, room: usize) -> Result<u64, String> {
-        self.say(room as u64)?;
+        self.say(room as u64);
         self.flush()?;
         let mut came = 0;
         while self.wait(poll, QUIET)? {
@@ -251,7 +250,7 @@ impl Hall {
             let mut wanted = 0;
             for _ in 0..in_flight {
                 wanted += self.members(self.room_of(said));
-                self.say(said)?;
+                self.say(said);
                 said += 1;
             }
             self.flush()?;

@@ -73,16 +73,7 @@ fn membership(address: SocketAddr) -> Result<Step, String> {
 
 /// An event in a POST, its echo in a GET, over one connection that is kept alive.
 fn polling(address: SocketAddr) -> Result<Step, String> {
-    const PATH: &str = "/socket.io/?EIO=4&transport=polling";
-    let mut line = Line::open(address)?;
-    let opened = line.ask("GET", PATH, "")?;
-    let sid = opened.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
-    let path = format!("{PATH}&sid={}", sid.ok_or_else(|| format!("no session: {opened}"))?);
-    line.ask("POST", &path, "40")?;
-    let joined = line.ask("GET", &path, "")?;
-    if !joined.starts_with("40{") {
-        return Err(format!("not in the namespace: {joined}"));
-    }
+    let (mut line, path) = Line::polling(address, "")?;
     let mut number = 0;
     Ok(Box::new(move || {
         number += 1;
@@ -128,6 +119,21 @@ impl Line {
         let set = stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(TIMEOUT)));
         set.map_err(|error| error.to_string())?;
         Ok(Self { stream, received: Vec::new() })
+    }
+
+    /// A session that polls, in the namespace with this prefix of its packets; with the path of its requests.
+    pub(super) fn polling(address: SocketAddr, prefix: &str) -> Result<(Self, String), String> {
+        const PATH: &str = "/socket.io/?EIO=4&transport=polling";
+        let mut line = Self::open(address)?;
+        let opened = line.ask("GET", PATH, "")?;
+        let sid = opened.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        let path = format!("{PATH}&sid={}", sid.ok_or_else(|| format!("no session: {opened}"))?);
+        line.ask("POST", &path, &format!("40{prefix}"))?;
+        let joined = line.ask("GET", &path, "")?;
+        if !joined.starts_with(&format!("40{prefix}{{")) {
+            return Err(format!("not in the namespace: {joined}"));
+        }
+        Ok((line, path))
     }
 
     /// For somebody else, between an answer and the next question.

@@ -41,13 +41,7 @@ impl Transport for Socket {
     fn receive_more(&mut self, buffer: &mut Vec<u8>, bytes_max: usize) -> io::Result<usize> {
         match &mut self.stream {
             Stream::Tcp(stream) => append(stream, buffer, bytes_max),
-            Stream::Bridge(stream) => {
-                let start = buffer.len();
-                buffer.resize(start + bytes_max.min(buffer.capacity() - start), 0);
-                let read = stream.read(&mut buffer[start..]);
-                buffer.truncate(start + *read.as_ref().unwrap_or(&0));
-                read
-            }
+            Stream::Bridge(stream) => append(stream, buffer, bytes_max),
         }
     }
 

@@ -31,16 +31,7 @@ impl Poller {
         index: usize,
         poll: &Poll,
     ) -> Result<Self, String> {
-        const PATH: &str = "/socket.io/?EIO=4&transport=polling";
-        let mut line = Line::open(address)?;
-        let opened = line.ask("GET", PATH, "")?;
-        let sid = opened.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
-        let path = format!("{PATH}&sid={}", sid.ok_or_else(|| format!("no session: {opened}"))?);
-        line.ask("POST", &path, &format!("40{namespace},"))?;
-        let joined = line.ask("GET", &path, "")?;
-        if !joined.starts_with(&format!("40{namespace},{{")) {
-            return Err(format!("not in the namespace: {joined}"));
-        }
+        let (line, path) = Line::polling(address, &format!("{namespace},"))?;
         let stream = line.into_stream()?;
         stream.set_nonblocking(true).map_err(|error| error.to_string())?;
         let mut polls = TcpStream::from_std(stream);
