@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::peers::{Mode, library, ours};
-use super::run::{Bench, load_against};
+use super::run::{Bench, SERVER_CORE, load_behind};
 use super::stages::{self, Counted};
 use crate::process::{Server, children, free_port};
 
@@ -181,15 +181,15 @@ fn profile(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<PathBuf, Str
     let port = free_port()?;
     let log = scratch(bench, "callgrind.log");
     let _ = std::fs::remove_file(&log);
-    let mut command = Command::new("valgrind");
-    command.arg("--tool=callgrind");
+    let mut command = Command::new("taskset");
+    command.args(["-c", SERVER_CORE, "valgrind", "--tool=callgrind"]);
     command.arg(format!("--callgrind-out-file={}", scratch(bench, CALLGRIND_OUT).display()));
     command.args(cost.server(bench, port));
     let server = Server::start_command(&mut command, port, &log)?;
     let count = messages.to_string();
     let load = [cost.load, &["--messages", &count]].concat();
     let process = server.id();
-    load_against(bench, port, process, cost.wire(), &load)?;
+    load_behind(bench, port, process, cost.wire(), &load)?;
     server.end(process)?;
     Ok(log)
 }
@@ -210,14 +210,14 @@ pub(crate) fn calls_each(bench: &Bench<'_>, cost: &Cost) -> Result<BTreeMap<Stri
 fn calls(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<BTreeMap<String, f64>, String> {
     let port = free_port()?;
     let counts = scratch(bench, "strace.txt");
-    let mut command = Command::new("strace");
-    command.args(["-f", "-c", "-U", "calls,name", "-o"]).arg(&counts);
+    let mut command = Command::new("taskset");
+    command.args(["-c", SERVER_CORE, "strace", "-f", "-c", "-U", "calls,name", "-o"]).arg(&counts);
     command.args(cost.server(bench, port));
     let server = Server::start_command(&mut command, port, &bench.log)?;
     let process = children(server.id()).first().copied().ok_or("strace has no child")?;
     let count = messages.to_string();
     let load = [cost.load, &["--messages", &count]].concat();
-    load_against(bench, port, process, cost.wire(), &load)?;
+    load_behind(bench, port, process, cost.wire(), &load)?;
     server.end(process)?;
     let text = std::fs::read_to_string(&counts).map_err(|error| error.to_string())?;
     let rows = text.lines().filter_map(|line| {

@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 
 const LOAD_LIMIT: Duration = Duration::from_secs(120);
 
-const SERVER_CORE: &str = "0";
+pub(super) const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 
 /// How much of it is done.
@@ -171,8 +171,30 @@ pub(crate) fn load_against(
     wire: &[&str],
     load: &[&str],
 ) -> Result<Value, String> {
+    load_on(&["-c", LOAD_CORE], bench, port, process, wire, load)
+}
+
+/// The same where things are counted: on the server's core, and only while the server waits, so that it always waits as often.
+pub(crate) fn load_behind(
+    bench: &Bench<'_>,
+    port: u16,
+    process: u32,
+    wire: &[&str],
+    load: &[&str],
+) -> Result<Value, String> {
+    load_on(&["-c", SERVER_CORE, "chrt", "--idle", "0"], bench, port, process, wire, load)
+}
+
+fn load_on(
+    place: &[&str],
+    bench: &Bench<'_>,
+    port: u16,
+    process: u32,
+    wire: &[&str],
+    load: &[&str],
+) -> Result<Value, String> {
     let mut command = Command::new("taskset");
-    command.args(["-c", LOAD_CORE]).arg(bench.workspace.target.join("release").join("fanfare-bench"));
+    command.args(place).arg(bench.workspace.target.join("release").join("fanfare-bench"));
     command.arg("load").args(load);
     command.args(["--port", &port.to_string(), "--pid", &process.to_string()]).args(wire);
     let done = process::run(&mut command, &bench.log, LOAD_LIMIT)?;
