@@ -14,6 +14,9 @@ use crate::workspace::Workspace;
 /// What each path may take, by its key.
 const BUDGET: &str = "bench/budget.json";
 
+/// What its paths are counted for.
+pub(super) const SECTION: &str = "budget";
+
 /// How much more than its budget a path may take.
 const GROWTH_MAX: f64 = 0.05;
 
@@ -24,7 +27,7 @@ const fn path(
     messages: [u64; 2],
     about: &'static str,
 ) -> Cost {
-    Cost { section: "budget", library, key, about, load, messages }
+    Cost { section: SECTION, library, key, about, load, messages }
 }
 
 const ECHO: Option<Mode> = Some(Mode::Echo);

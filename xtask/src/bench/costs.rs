@@ -9,8 +9,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::budget;
 use super::peers::{Mode, library, ours};
-use super::run::{Bench, SERVER_CORE, load_behind};
+use super::run::{Bench, SERVER_CORE, load_against, load_behind};
 use super::stages::{self, Counted};
 use crate::process::{Server, children, free_port};
 
@@ -148,6 +149,15 @@ impl Cost {
         }
     }
 
+    /// So many messages. What the budget holds goes step by step, so that the server always waits as often; elsewhere what comes
+    /// meanwhile shares a turn, as it does where times are taken.
+    fn run_load(&self, bench: &Bench<'_>, port: u16, process: u32, messages: u64) -> Result<Value, String> {
+        let count = messages.to_string();
+        let load = [self.load, &["--messages", &count]].concat();
+        let run = if self.section == budget::SECTION { load_behind } else { load_against };
+        run(bench, port, process, self.wire(), &load)
+    }
+
     fn wire(&self) -> &'static [&'static str] {
         if self.library.is_some() { &["--wire", "socketio"] } else { &["--wire", "websocket"] }
     }
@@ -186,10 +196,8 @@ fn profile(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<PathBuf, Str
     command.arg(format!("--callgrind-out-file={}", scratch(bench, CALLGRIND_OUT).display()));
     command.args(cost.server(bench, port));
     let server = Server::start_command(&mut command, port, &log)?;
-    let count = messages.to_string();
-    let load = [cost.load, &["--messages", &count]].concat();
     let process = server.id();
-    load_behind(bench, port, process, cost.wire(), &load)?;
+    cost.run_load(bench, port, process, messages)?;
     server.end(process)?;
     Ok(log)
 }
@@ -215,9 +223,7 @@ fn calls(bench: &Bench<'_>, cost: &Cost, messages: u64) -> Result<BTreeMap<Strin
     command.args(cost.server(bench, port));
     let server = Server::start_command(&mut command, port, &bench.log)?;
     let process = children(server.id()).first().copied().ok_or("strace has no child")?;
-    let count = messages.to_string();
-    let load = [cost.load, &["--messages", &count]].concat();
-    load_behind(bench, port, process, cost.wire(), &load)?;
+    cost.run_load(bench, port, process, messages)?;
     server.end(process)?;
     let text = std::fs::read_to_string(&counts).map_err(|error| error.to_string())?;
     let rows = text.lines().filter_map(|line| {
