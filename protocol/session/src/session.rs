@@ -3,7 +3,7 @@
 use fanfare_native::ErrorCode;
 use fanfare_websocket::{
     CloseCode, DeflateParameters, InflaterPool, Misbehaved, Opcode, Payload, Read, ReadContext, Reader, Role,
-    ShortMessage, Text, write_close, write_frame,
+    Short, ShortMessage, Text, write_close, write_frame,
 };
 
 use crate::heartbeat::{Check, Expiry, Heartbeat};
@@ -113,27 +113,33 @@ impl Session {
         self.reader.short_message(input, limit_bytes)
     }
 
-    /// Takes a short message from the front of the input in which it was found.
+    /// Takes a short message from the front of the input in which it was found. Where it is text that is not UTF-8 there is none, and
+    /// the conversation is over: see [`Session::refuse_short`].
     #[inline(always)]
     pub fn take_short<'a>(
         &mut self,
         short: ShortMessage,
         input: &'a mut [u8],
-        turn: &mut Turn<'_>,
-    ) -> (usize, Received<'a>) {
-        self.last_seen_ms = turn.now_ms;
+        now_ms: u64,
+        share: &mut Share,
+    ) -> Option<Short<'a>> {
+        self.last_seen_ms = now_ms;
         self.awaits_pong = false;
-        match short.lend(input) {
-            Some(Read::Text(text)) => {
-                turn.share.frames -= 1;
-                (short.frame_bytes(), Received::Text(text))
-            }
-            Some(Read::Binary(payload)) => {
-                turn.share.frames -= 1;
-                (short.frame_bytes(), Received::Binary(payload))
-            }
-            _ => (0, self.misbehaved(Misbehaved::TextNotUtf8, turn.transmit)),
-        }
+        let taken = short.lend(input)?;
+        share.frames -= 1;
+        Some(taken)
+    }
+
+    /// Closes for a short text that is not UTF-8.
+    pub fn refuse_short(&mut self, transmit: &mut Vec<u8>) -> Received<'static> {
+        self.misbehaved(Misbehaved::TextNotUtf8, transmit)
+    }
+
+    /// Whether it listens, and nothing that it received waits for anything.
+    #[inline]
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.state == State::Open && self.holds_nothing()
     }
 
     /// Where the rest of a long message is to be read to; see [`Reader::space`](fanfare_websocket::Reader::space).

@@ -1,6 +1,6 @@
 //! The short way of short messages beside the way that takes all of them.
 
-use fanfare_session::websocket::{InflaterPool, Opcode, write_frame};
+use fanfare_session::websocket::{InflaterPool, Opcode, Payload, Short, Text, write_frame};
 use fanfare_session::{End, Received, Session, Share, Turn};
 use proptest::prelude::*;
 
@@ -26,19 +26,28 @@ fn play(pieces: &[Vec<u8>], by_the_short_way: bool) -> (Story, usize) {
         let mut rest = &mut bytes[..];
         let mut share = Share { frames: 3, ..Share::default() };
         loop {
-            let mut turn = Turn {
-                now_ms: number,
-                text_limit_bytes: LIMIT_BYTES,
-                binary_limit_bytes: LIMIT_BYTES,
-                inflaters: &mut inflaters,
-                share: &mut share,
-                transmit: &mut story.written,
-            };
-            let short = session.short_message(rest, LIMIT_BYTES, turn.share).filter(|_| by_the_short_way);
+            let short = session.short_message(rest, LIMIT_BYTES, &share).filter(|_| by_the_short_way);
             short_ones += usize::from(short.is_some());
+            let mut receive = |rest, share: &mut Share, story: &mut Story| {
+                let mut turn = Turn {
+                    now_ms: number,
+                    text_limit_bytes: LIMIT_BYTES,
+                    binary_limit_bytes: LIMIT_BYTES,
+                    inflaters: &mut inflaters,
+                    share,
+                    transmit: &mut story.written,
+                };
+                session.receive(rest, &mut turn)
+            };
             let (taken, received) = match short {
-                Some(short) => session.take_short(short, rest, &mut turn),
-                None => session.receive(rest, &mut turn),
+                None => receive(&mut *rest, &mut share, &mut story),
+                Some(short) => match session.take_short(short, rest, number, &mut share) {
+                    Some(Short::Text(text)) => (short.frame_bytes(), Received::Text(Text::Borrowed(text))),
+                    Some(Short::Binary(bytes)) => {
+                        (short.frame_bytes(), Received::Binary(Payload::Borrowed(bytes)))
+                    }
+                    None => (0, session.refuse_short(&mut story.written)),
+                },
             };
             let stops = match &received {
                 Received::Nothing | Received::ShareUsed | Received::InflaterWanted { .. } => true,

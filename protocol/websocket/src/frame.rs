@@ -182,6 +182,14 @@ pub fn encode_header(
     (header, end)
 }
 
+/// The header of a whole message that is sent in one short frame by a server. `None` where its length takes more than seven bits.
+#[must_use]
+#[inline]
+pub fn short_header(opcode: Opcode, rsv1: bool, payload_len: usize) -> Option<[u8; 2]> {
+    let first = opcode as u8 | FIN | if rsv1 { RSV1 } else { 0 };
+    (payload_len < 126).then_some([first, payload_len as u8])
+}
+
 /// Appends a frame's header to `out`, see [`encode_header`].
 #[inline]
 pub fn write_frame_header(
@@ -192,10 +200,9 @@ pub fn write_frame_header(
     payload_len: usize,
     mask: Option<[u8; 4]>,
 ) {
-    if let (0..126, None) = (payload_len, mask) {
+    if let (true, None, Some(header)) = (fin, mask, short_header(opcode, rsv1, payload_len)) {
         // Without a copy whose length is only known when it runs.
-        let first = opcode as u8 | if fin { FIN } else { 0 } | if rsv1 { RSV1 } else { 0 };
-        return out.extend_from_slice(&[first, payload_len as u8]);
+        return out.extend_from_slice(&header);
     }
     let (header, length) = encode_header(opcode, fin, rsv1, payload_len, mask);
     out.extend_from_slice(&header[..length]);

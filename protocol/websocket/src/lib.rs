@@ -39,7 +39,8 @@ pub use deflate::{
     Deflaters, EXPRESS_INFLATERS, INFLATER_BYTES, InflaterPool, write_stored,
 };
 pub use frame::{
-    CONTROL_PAYLOAD_BYTES_MAX, HEADER_BYTES_MAX, Opcode, Role, encode_header, write_frame, write_frame_header,
+    CONTROL_PAYLOAD_BYTES_MAX, HEADER_BYTES_MAX, Opcode, Role, encode_header, short_header, write_frame,
+    write_frame_header,
 };
 pub use handshake::{
     Accepted, Agreed, BadRequest, BadResponse, ClientHandshake, HandshakeOptions, HttpVersion, Refused,
@@ -48,4 +49,4 @@ pub use handshake::{
 pub use mask::unmask;
 pub use message::{Payload, Text};
 pub use misbehaved::Misbehaved;
-pub use reader::{DIRECT_BYTES_MIN, Read, ReadContext, Reader, ShortMessage};
+pub use reader::{DIRECT_BYTES_MIN, Read, ReadContext, Reader, Short, ShortMessage};

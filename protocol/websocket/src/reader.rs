@@ -92,6 +92,15 @@ pub struct ShortMessage {
     is_text: bool,
 }
 
+/// A short message, lent from the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Short<'a> {
+    /// Text that has been checked to be UTF-8.
+    Text(&'a str),
+    /// Bytes.
+    Binary(&'a [u8]),
+}
+
 impl ShortMessage {
     /// Bytes of its frame.
     #[must_use]
@@ -101,9 +110,9 @@ impl ShortMessage {
 
     /// Unmasks it in the input in which it was found. `None` where it is text that is not UTF-8.
     #[inline]
-    pub fn lend(self, input: &mut [u8]) -> Option<Read<'_>> {
+    pub fn lend(self, input: &mut [u8]) -> Option<Short<'_>> {
         let payload = self.unmask(input);
-        if self.is_text { lend_text(payload).ok() } else { Some(lend(payload)) }
+        if self.is_text { utf8::checked(payload).map(Short::Text) } else { Some(Short::Binary(payload)) }
     }
 
     #[inline]
@@ -140,7 +149,10 @@ impl Reader {
         cx: &mut ReadContext<'_>,
     ) -> Result<(usize, Read<'a>), Misbehaved> {
         if let Some(short) = self.short_message(input, cx.message_limit_bytes) {
-            let read = short.lend(input).ok_or(Misbehaved::TextNotUtf8)?;
+            let read = match short.lend(input).ok_or(Misbehaved::TextNotUtf8)? {
+                Short::Text(text) => Read::Text(Text::Borrowed(text)),
+                Short::Binary(payload) => lend(payload),
+            };
             return Ok((short.end, read));
         }
         self.read_any(input, cx)

@@ -2,7 +2,7 @@
 
 use fanfare_session::native::{write_arguments, write_event};
 use fanfare_session::socketio::{self, Kind, msgpack};
-use fanfare_session::websocket::{Deflaters, HEADER_BYTES_MAX, Opcode, write_frame_header};
+use fanfare_session::websocket::{Deflaters, HEADER_BYTES_MAX, Opcode, short_header, write_frame_header};
 use fanfare_session::{Parser, engineio};
 
 use super::log::{Log, Span};
@@ -420,8 +420,17 @@ impl<'m> Packet<'m> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn write(log: &mut Log, opcode: Opcode, compressed: bool, payload: &[u8]) -> Span {
+    if let Some(header) = short_header(opcode, compressed, payload.len())
+        && let Some(span) = log.append_short(header, payload)
+    {
+        return span;
+    }
+    write_any(log, opcode, compressed, payload)
+}
+
+fn write_any(log: &mut Log, opcode: Opcode, compressed: bool, payload: &[u8]) -> Span {
     log.append(payload.len() + HEADER_BYTES_MAX, |out| {
         write_frame_header(out, opcode, true, compressed, payload.len(), None);
         out.extend_from_slice(payload);

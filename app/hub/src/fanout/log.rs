@@ -128,6 +128,19 @@ impl Log {
         Self::span(index, start, end)
     }
 
+    /// Writes a short header and a short payload where the current chunk has space for them.
+    #[inline(always)]
+    pub(crate) fn append_short<const N: usize>(&mut self, header: [u8; N], payload: &[u8]) -> Option<Span> {
+        let bytes = &mut self.chunks[self.current as usize].bytes;
+        let start = bytes.len();
+        if payload.len() + N > bytes.capacity() - start {
+            return None;
+        }
+        bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(payload);
+        Some(Self::span(self.current, start, bytes.len()))
+    }
+
     /// Takes bytes that are already encoded, without copying them.
     pub(crate) fn adopt(&mut self, bytes: Vec<u8>) -> Span {
         let length = bytes.len();

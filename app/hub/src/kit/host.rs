@@ -81,6 +81,7 @@ impl<K: Kit> KitHost<K> {
     }
 
     /// Runs one of the edge's handlers, answers what it left unanswered, then delivers what it posted.
+    #[inline]
     fn edge(&mut self, core: &mut Core, run: impl FnOnce(&mut K, &mut Edge<'_, K>)) {
         let mut edge = Edge { core: &mut *core, door: self.door, posts: &mut self.posts };
         let kit = &mut self.kit;
@@ -88,6 +89,12 @@ impl<K: Kit> KitHost<K> {
             core.panicked();
         }
         core.settle_current();
+        if !self.posts.is_empty() {
+            self.deliver_posts(core);
+        }
+    }
+
+    fn deliver_posts(&mut self, core: &mut Core) {
         while let Some(posted) = self.posts.pop_front() {
             self.route(core, posted.room, posted.from, posted.reply, posted.letter);
         }

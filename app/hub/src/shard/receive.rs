@@ -1,7 +1,7 @@
 //! From a connection's bytes to the kit that they are for.
 
 use fanfare_session::native::Request;
-use fanfare_session::websocket::{Payload, Text};
+use fanfare_session::websocket::{Payload, Short, Text};
 use fanfare_session::{End, Opened, Received, Reply, Share, Turn};
 
 use super::face::Shard;
@@ -10,7 +10,7 @@ use crate::fanout::Outgoing;
 use crate::ids::SocketId;
 use crate::kit::Message;
 use crate::limits::Dialect;
-use crate::state::{Common, Core, Gone, Pause, Reading, Told, connection_in};
+use crate::state::{Common, Connection, Core, Gone, Pause, Reading, Told, connection_in};
 
 /// PING: type u8, timestamp u64 (`docs/protocol.md`, "Binary messages").
 const PING_TYPE: u8 = 0x01;
@@ -84,31 +84,57 @@ impl Shard {
 
     fn process(&mut self, socket: SocketId, input: &mut [u8], share: &mut Share) -> Reading {
         let slot = socket.slot;
+        let Some(door) = self.core.at(slot).map(|connection| connection.door) else { return Reading::Done };
         let mut taken = 0;
         let reading = loop {
             let before = self.core.told_so_far();
-            let (bytes, received) = self.core.receive_one(slot, &mut input[taken..], share);
-            taken += bytes;
-            match received {
-                Received::Nothing | Received::ShareUsed => {
-                    let more = matches!(received, Received::Nothing);
-                    let Some(pause) = self.core.pause_due(slot, Told::default()) else {
-                        break if more { Reading::More } else { Reading::Later };
-                    };
-                    self.core.pause(slot, pause);
-                    break Reading::Paused;
+            match self.core.take_short(slot, &mut input[taken..], share) {
+                Some((bytes, Some(Short::Text(text)))) => {
+                    taken += bytes;
+                    self.text(socket, door, Text::Borrowed(text), share);
                 }
-                Received::Control => {}
-                Received::Text(text) => self.text(socket, text, share),
-                Received::Binary(payload) => self.binary(socket, payload),
-                Received::InflaterWanted { whole } => {
-                    self.core.pause(slot, Pause::Inflater { whole });
-                    break Reading::Paused;
+                Some((bytes, Some(Short::Binary(payload)))) => {
+                    taken += bytes;
+                    self.binary(socket, door, Payload::Borrowed(payload));
                 }
-                Received::Ended(end) => {
-                    self.core.ended(slot, &end);
+                Some((_, None)) => {
+                    self.core.refuse_short(slot);
                     break Reading::Done;
                 }
+                None => {
+                    let (bytes, received) = self.core.receive_one(slot, &mut input[taken..], share);
+                    taken += bytes;
+                    match received {
+                        Received::Text(text) => self.text(socket, door, text, share),
+                        Received::Binary(payload) => self.binary(socket, door, payload),
+                        Received::Nothing | Received::ShareUsed => {
+                            let more = matches!(received, Received::Nothing);
+                            let Some(pause) = self.core.pause_due(slot, Told::default()) else {
+                                break if more { Reading::More } else { Reading::Later };
+                            };
+                            self.core.pause(slot, pause);
+                            break Reading::Paused;
+                        }
+                        Received::Control => {}
+                        Received::InflaterWanted { whole } => {
+                            self.core.pause(slot, Pause::Inflater { whole });
+                            break Reading::Paused;
+                        }
+                        Received::Ended(end) => {
+                            self.core.ended(slot, &end);
+                            break Reading::Done;
+                        }
+                    }
+                }
+            }
+            let told = self.core.told_since(before);
+            if told.is_one_at_most() && self.core.get(socket).is_some_and(Connection::is_calm) {
+                // As after nearly every message: there is nothing to be accounted for, and nobody to wait.
+                if taken < input.len() {
+                    continue;
+                }
+                self.settle();
+                return if share.is_used() { Reading::Later } else { Reading::More };
             }
             if let Some((_, carrier)) = self.core.moved.filter(|(from, _)| *from == socket) {
                 // What follows is the session's that this link belongs to now.
@@ -119,7 +145,6 @@ impl Shard {
                 break Reading::Done;
             };
             let is_read = taken == input.len() && connection.session.is_idle();
-            let told = self.core.told_since(before);
             if let Some(pause) = self.core.pause_due(slot, told) {
                 self.core.pause(slot, pause);
                 break Reading::Paused;
@@ -134,20 +159,24 @@ impl Shard {
         reading
     }
 
-    fn text(&mut self, socket: SocketId, text: Text<'_>, share: &mut Share) {
-        let Some(door) = self.core.get(socket).map(|connection| connection.door) else { return };
-        match self.core.rules[usize::from(door.0)].dialect {
-            Dialect::Native | Dialect::Events => {}
-            Dialect::Plain => {
-                self.core.counters.messages_received += 1;
-                self.core.set_current(socket, None);
-                return self.kits[usize::from(door.0)].received(&mut self.core, socket, Message::Text(text));
-            }
-            Dialect::Engine | Dialect::SocketIo(_) => return self.engine_text(socket, &text),
+    #[inline(always)]
+    fn text(&mut self, socket: SocketId, door: DoorId, text: Text<'_>, share: &mut Share) {
+        if self.core.rules[usize::from(door.0)].dialect == Dialect::Plain {
+            self.core.counters.messages_received += 1;
+            self.core.set_current(socket, None);
+            self.kits[usize::from(door.0)].received(&mut self.core, socket, Message::Text(text));
+        } else {
+            self.text_of_a_dialect(socket, door, &text, share);
+        }
+    }
+
+    fn text_of_a_dialect(&mut self, socket: SocketId, door: DoorId, text: &str, share: &mut Share) {
+        if let Dialect::Engine | Dialect::SocketIo(_) = self.core.rules[usize::from(door.0)].dialect {
+            return self.engine_text(socket, text);
         }
         self.core.counters.messages_received += 1;
         let Some(connection) = self.core.get_mut(socket) else { return };
-        let opened = connection.session.open(&text);
+        let opened = connection.session.open(text);
         self.opened(socket, door, opened, share);
         self.in_order(socket, door, share);
     }
@@ -209,10 +238,8 @@ impl Shard {
         }
     }
 
-    fn binary(&mut self, socket: SocketId, payload: Payload<'_>) {
-        let Some(door) = self.core.get(socket).map(|connection| usize::from(connection.door.0)) else {
-            return;
-        };
+    fn binary(&mut self, socket: SocketId, door: DoorId, payload: Payload<'_>) {
+        let door = usize::from(door.0);
         if self.core.rules[door].dialect.parser().is_some() {
             return self.engine_binary(socket, payload);
         }
@@ -251,7 +278,31 @@ impl Core {
         (excess, received)
     }
 
+    /// The short message at the front of the input, if there is one; nothing more where it is text that is not UTF-8.
     #[inline(always)]
+    fn take_short<'a>(
+        &mut self,
+        slot: u32,
+        input: &'a mut [u8],
+        share: &mut Share,
+    ) -> Option<(usize, Option<Short<'a>>)> {
+        let connection = connection_in(&mut self.slots, slot)?;
+        let rules = &self.rules[usize::from(connection.door.0)];
+        let limit_bytes = rules.text_limit_bytes.min(rules.binary_limit_bytes);
+        let short = connection.session.short_message(input, limit_bytes, share)?;
+        Some((short.frame_bytes(), connection.session.take_short(short, input, self.now.ms, share)))
+    }
+
+    fn refuse_short(&mut self, slot: u32) {
+        let Some(connection) = connection_in(&mut self.slots, slot) else { return };
+        let received = connection.session.refuse_short(&mut self.transmit);
+        self.flush_transmit(slot);
+        if let Received::Ended(end) = received {
+            self.ended(slot, &end);
+        }
+    }
+
+    /// Whatever comes next, short or not.
     fn receive_one<'a>(
         &mut self,
         slot: u32,
@@ -270,11 +321,7 @@ impl Core {
             share,
             transmit: &mut self.transmit,
         };
-        let limit_bytes = rules.text_limit_bytes.min(rules.binary_limit_bytes);
-        let (taken, received) = match connection.session.short_message(input, limit_bytes, turn.share) {
-            Some(short) => connection.session.take_short(short, input, &mut turn),
-            None => connection.session.receive(input, &mut turn),
-        };
+        let (taken, received) = connection.session.receive(input, &mut turn);
         if !self.transmit.is_empty() {
             self.flush_transmit(slot);
         }

@@ -52,6 +52,13 @@ pub(crate) struct Told {
     pub(crate) several: bool,
 }
 
+impl Told {
+    /// It told nobody, or one connection of this shard.
+    pub(crate) fn is_one_at_most(self) -> bool {
+        !self.other_shards && !self.several
+    }
+}
+
 /// Why a connection is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pause {
@@ -124,7 +131,7 @@ impl Core {
         let connection = self.at(slot)?;
         let is_free =
             !connection.held && connection.carrier().is_none_or(|carrier| carrier.parked_bytes == 0);
-        if is_free && !told.other_shards && !told.several && connection.held_bytes <= SMALL_HOLDER_BYTES {
+        if is_free && told.is_one_at_most() && connection.held_bytes <= SMALL_HOLDER_BYTES {
             return None;
         }
         self.pause_due_to(slot, told)

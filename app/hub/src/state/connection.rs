@@ -150,6 +150,19 @@ impl Connection {
             && self.role.as_deref().is_none_or(has_none)
     }
 
+    /// Whether the next message may be taken as it comes: a WebSocket of its own which goes on speaking, and of which nothing is kept.
+    #[inline]
+    pub(crate) fn is_calm(&self) -> bool {
+        self.role.is_none()
+            && self.held_bytes == 0
+            && self.leftover.is_none()
+            && self.batch.is_none()
+            && self.gone.is_none()
+            && !self.held
+            && !self.ended
+            && self.session.is_calm()
+    }
+
     /// Whether it has no WebSocket: it is answered when it asks.
     pub(crate) fn polls(&self) -> bool {
         self.carrier().is_some_and(|carrier| carrier.polling.is_some())

@@ -276,11 +276,16 @@ impl Core {
     }
 
     /// Acknowledges the message at hand if nothing else was said of it.
+    #[inline]
     pub(crate) fn settle_current(&mut self) {
         if self.current.reply.is_some() {
-            self.answer_current(Answer::Ack((*b"{}").into()));
+            self.acknowledge_current();
         }
         self.clear_current();
+    }
+
+    fn acknowledge_current(&mut self) {
+        self.answer_current(Answer::Ack((*b"{}").into()));
     }
 
     /// A kit has panicked: whoever it was serving is told.

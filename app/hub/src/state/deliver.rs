@@ -7,7 +7,7 @@ use fanfare_session::Reply;
 use fanfare_session::native::{write_ack, write_error, write_event, write_nack};
 use fanfare_session::websocket::{CloseCode, Opcode, Payload, Text, write_frame_header};
 
-use super::connection::{Connection, connection_in};
+use super::connection::{Connection, Slot, connection_in};
 use super::core::Core;
 use super::role::Role;
 use super::timers::Due;
@@ -183,11 +183,21 @@ impl Core {
 
     #[inline(always)]
     fn send_payload(&mut self, to: SocketId, opcode: Opcode, payload: Payload<'_>) {
-        let Some(connection) = self.get(to) else { return };
-        match (connection.variant.bits(), &payload) {
-            (0, Payload::Borrowed(payload)) => {
+        let own = |place: &&mut Slot| to.shard == self.shard && place.generation == to.generation;
+        let place = self.slots.get_mut(to.slot as usize).filter(own);
+        let Some(connection) = place.and_then(|place| place.connection.as_mut()) else { return };
+        let takes_more =
+            connection.gone.is_none() && connection.outbox.has_room(self.limits.outbox_bytes).is_ok();
+        match &payload {
+            Payload::Borrowed(payload) if takes_more && connection.variant.bits() == 0 => {
+                // As nearly always: the connection is not looked up again.
                 let span = Encoder::plain_frame(&mut self.log, opcode, payload);
-                self.push_message(to.slot, span);
+                self.counters.messages_sent += 1;
+                let merge = self.rules[usize::from(connection.door.0)].merges();
+                self.unoffered_bytes += span.len();
+                enqueue(connection, &mut self.dirty, to.slot, |outbox| {
+                    outbox.push(span, merge, &mut self.log);
+                });
             }
             _ => self.send_payload_as_it_takes_it(to, opcode, payload),
         }

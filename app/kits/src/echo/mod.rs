@@ -1,7 +1,8 @@
 //! `/echo`: text, binary and events of Socket.IO come back unchanged. For trying clients and for measuring.
 
 use fanfare_hub::{
-    Arguments, Dialect, DoorRules, Edge, Kit, Message, Outgoing, PlainPlace, SlowPolicy, SocketId,
+    Arguments, Dialect, DoorRules, Edge, Kit, Message, Outgoing, PlainPlace, SlowPolicy, SocketEvent,
+    SocketId,
 };
 
 /// Sends every message back to where it came from. An event that wants an acknowledgement has its arguments back in that, and
@@ -15,18 +16,12 @@ const MESSAGE_LIMIT_BYTES: usize = 64 << 20;
 impl Kit for Echo {
     type Place = PlainPlace;
 
+    #[inline]
     fn received(&mut self, cx: &mut Edge<'_, Self>, from: SocketId, message: Message<'_>) {
         match message {
             Message::Text(text) => cx.send_text(from, text),
             Message::Binary(payload) => cx.send_binary(from, payload),
-            Message::Event(event) => {
-                let arguments = Arguments { json: event.arguments, attachments: &event.attachments };
-                let back = match event.id {
-                    Some(id) => Outgoing::Acknowledge { id, arguments },
-                    None => Outgoing::Emit { name: &event.name, arguments, id: None },
-                };
-                cx.send(from, &back);
-            }
+            Message::Event(event) => send_back(cx, from, &event),
             Message::Request(_) | Message::Acknowledged { .. } => {}
         }
     }
@@ -44,4 +39,13 @@ impl Kit for Echo {
     fn place(&mut self, _: &str) -> PlainPlace {
         PlainPlace
     }
+}
+
+fn send_back(cx: &mut Edge<'_, Echo>, to: SocketId, event: &SocketEvent<'_>) {
+    let arguments = Arguments { json: event.arguments, attachments: &event.attachments };
+    let back = match event.id {
+        Some(id) => Outgoing::Acknowledge { id, arguments },
+        None => Outgoing::Emit { name: &event.name, arguments, id: None },
+    };
+    cx.send(to, &back);
 }
