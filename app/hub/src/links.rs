@@ -5,14 +5,14 @@
 //! carry-over. The driver gives this sockets, the simulation its pipes.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 
-use fanfare_session::Share;
+use fanfare_session::{FRAMES_PARSED, Share};
 
 use crate::envelope::DoorId;
 use crate::ids::SocketId;
 use crate::limits::SEND_BYTES_MAX;
-use crate::shard::{Next, Shard};
+use crate::shard::{Next, Offered, Shard};
 use crate::state::{Arrival, Reading};
 use crate::transport::{Readiness, Token, Transport};
 
@@ -26,15 +26,18 @@ const SLICES_PER_SEND: usize = 64;
 /// would otherwise be one turn of seconds; nobody is read meanwhile.
 const SEND_BYTES_PER_TURN: usize = 8 << 20;
 
-/// Frames that one turn reads from all connections together, as long as each gets [`FRAMES_MIN`].
-const FRAMES_FOR_ALL: u32 = 8 << 10;
+/// Frames that one turn reads from all connections together, as long as each gets [`FRAMES_MIN`]. About a millisecond of them.
+const FRAMES_FOR_ALL: u32 = 16 << 10;
 
 /// Frames that a connection may always have handled in its turn.
-const FRAMES_MIN: u32 = 4;
+const FRAMES_MIN: u32 = 4 * FRAMES_PARSED;
 
 /// Connections of the carry-over that one turn reads; the others keep their places in it. Giving each a little less instead
 /// makes a turn of thousands cost more than it handles.
 const CARRY_OVER_PER_TURN: usize = 512;
+
+/// Messages of the carry-over that one turn handles, those of a batch too.
+const CARRY_OVER_MESSAGES: u64 = 8 << 10;
 
 /// Transports that one turn closes; the kernel takes its time for each, above all where the peer does not read.
 const CLOSES_PER_TURN: usize = 64;
@@ -85,6 +88,38 @@ pub struct Links<T> {
     unsent: bool,
     /// The shard has more to do than a turn does.
     unsettled: bool,
+}
+
+impl<T: Transport> Link<T> {
+    /// Looks at what a read of `room` bytes gave: how many came, 0 where it is to be tried again; `None` where that was all.
+    #[inline]
+    fn took(
+        &mut self,
+        shard: &mut Shard,
+        socket: SocketId,
+        room: usize,
+        read: io::Result<usize>,
+    ) -> Option<usize> {
+        match read {
+            Ok(0) => {
+                self.unread = false;
+                shard.end_of_input(socket);
+                None
+            }
+            Ok(bytes) => {
+                // A short read empties an edge-triggered socket, unless its end is there to be read as well.
+                self.unread = bytes == room || self.to_end;
+                Some(bytes)
+            }
+            Err(error) => {
+                self.unread = error.kind() == ErrorKind::Interrupted;
+                if error.kind() != ErrorKind::WouldBlock && !self.unread {
+                    shard.lost(socket);
+                }
+                self.unread.then_some(0)
+            }
+        }
+    }
 }
 
 impl<T: Transport> Default for Links<T> {
@@ -215,7 +250,7 @@ impl<T: Transport> Links<T> {
         let before = shard.counters().messages_received;
         for _ in 0..self.carry_over.len().min(CARRY_OVER_PER_TURN) {
             // A batch counts for what is in it.
-            if shard.counters().messages_received - before >= u64::from(FRAMES_FOR_ALL) {
+            if shard.counters().messages_received - before >= CARRY_OVER_MESSAGES {
                 break;
             }
             let Some(index) = self.carry_over.pop_front() else { break };
@@ -259,11 +294,22 @@ impl<T: Transport> Links<T> {
 
     fn read(&mut self, shard: &mut Shard, index: usize) {
         let mut share = self.share();
-        let Some(Link { socket: Some(mut socket), paused: false, .. }) = self.links[index] else {
-            return self.read_lingering(index);
+        let Some(link) = self.links[index].as_mut().filter(|link| !link.paused) else { return };
+        let Some(mut socket) = link.socket else { return self.read_lingering(index) };
+        let mut reading = if link.unread && shard.is_calm(socket) {
+            // As nearly always: nothing was kept of earlier reads, and none of it is to go on elsewhere.
+            let (room, read) = (self.buffer.len(), link.transport.receive(&mut self.buffer));
+            let Some(bytes) = link.took(shard, socket, room, read) else { return };
+            share.read_bytes -= bytes;
+            let reading = shard.receive(socket, &mut self.buffer[..bytes], &mut share);
+            if reading == Reading::More && !link.unread {
+                return;
+            }
+            reading
+        } else {
+            // What was kept of earlier reads comes before anything new.
+            shard.resume(socket, &mut share)
         };
-        // What was kept of earlier reads comes before anything new.
-        let mut reading = shard.resume(socket, &mut share);
         loop {
             if let Some((_, carrier)) = shard.take_moved() {
                 self.belongs_to(index, carrier);
@@ -292,28 +338,14 @@ impl<T: Transport> Links<T> {
                     (room, link.transport.receive(&mut self.buffer[..room]))
                 }
             };
-            match read {
-                Ok(0) => {
-                    link.unread = false;
-                    return shard.end_of_input(socket);
-                }
-                Ok(bytes) => {
-                    share.read_bytes -= bytes;
-                    // A short read empties an edge-triggered socket, unless its end is there to be read as well.
-                    link.unread = bytes == room || link.to_end;
-                    reading = if is_direct {
-                        shard.received_directly(socket, bytes, &mut share)
-                    } else {
-                        shard.receive(socket, &mut self.buffer[..bytes], &mut share)
-                    };
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => link.unread = false,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => {
-                    link.unread = false;
-                    return shard.lost(socket);
-                }
-            }
+            let Some(bytes) = link.took(shard, socket, room, read) else { return };
+            share.read_bytes -= bytes;
+            reading = match bytes {
+                // Nothing, and it has to be tried again.
+                0 => Reading::More,
+                bytes if is_direct => shard.received_directly(socket, bytes, &mut share),
+                bytes => shard.receive(socket, &mut self.buffer[..bytes], &mut share),
+            };
         }
     }
 
@@ -417,26 +449,19 @@ impl<T: Transport> Links<T> {
     /// One send; gives how many bytes the socket took.
     #[inline]
     fn send(&mut self, shard: &mut Shard, slot: u32) -> usize {
-        let Some(offer) = shard.offer(slot) else { return 0 };
-        let socket = offer.socket();
-        let Some(link) = self.link_of(socket) else {
-            return shard.answer_poll(socket);
-        };
-        let (offered, result) = match offer.single() {
-            Some(bytes) => {
-                let (offered, result) = (bytes.len(), link.transport.transmit_one(bytes));
-                if let Ok(sent) = result
-                    && offer.took_all(sent)
-                {
-                    return sent;
-                }
-                (offered, result)
-            }
-            None => {
+        let offered =
+            shard.offer(slot, |socket, bytes| Some(self.link_of(socket)?.transport.transmit_one(bytes)));
+        let (socket, offered, result) = match offered {
+            Offered::All(sent) => return sent,
+            Offered::Nothing => return 0,
+            Offered::Unlinked(socket) => return shard.answer_poll(socket),
+            Offered::One(socket, offered, result) => (socket, offered, result),
+            Offered::Several(socket) => {
+                let Some(link) = self.link_of(socket) else { return shard.answer_poll(socket) };
                 let mut slices = [IoSlice::new(&[]); SLICES_PER_SEND];
                 let filled = shard.outgoing(socket, &mut slices);
                 let slices = &slices[..filled];
-                (slices.iter().map(|slice| slice.len()).sum(), link.transport.transmit(slices))
+                (socket, slices.iter().map(|slice| slice.len()).sum(), link.transport.transmit(slices))
             }
         };
         let taken = *result.as_ref().unwrap_or(&0);

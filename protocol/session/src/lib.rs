@@ -23,4 +23,4 @@ pub use heartbeat::{Check, Expiry, Heartbeat};
 pub use native_state::{NativeState, Opened};
 pub use pending::{IdRefused, Pending, Reply, UNANSWERED_MAX};
 pub use session::{CLOSE_TIMEOUT_MS, End, INFLATER_HOLD_MS, INFLATER_STALL_MS, Received, Session};
-pub use turn::{FRAMES_PER_TURN, INFLATED_BYTES_PER_TURN, READ_BYTES_PER_TURN, Share, Turn};
+pub use turn::{FRAMES_PARSED, FRAMES_PER_TURN, INFLATED_BYTES_PER_TURN, READ_BYTES_PER_TURN, Share, Turn};

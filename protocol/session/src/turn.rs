@@ -3,7 +3,9 @@
 use fanfare_websocket::InflaterPool;
 
 /// Frames that one connection may have handled in a turn; then the others have theirs.
-pub const FRAMES_PER_TURN: u32 = 64;
+pub const FRAMES_PER_TURN: u32 = 256;
+/// Frames that a message counts for which has to be parsed before a kit has it: it takes that much longer at least.
+pub const FRAMES_PARSED: u32 = 4;
 /// Bytes that may be read from one connection in a turn.
 pub const READ_BYTES_PER_TURN: usize = 256 << 10;
 /// Bytes that may be inflated for one connection in a turn.
@@ -12,7 +14,7 @@ pub const INFLATED_BYTES_PER_TURN: usize = 64 << 10;
 /// What is left of one connection's share of a turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
-    /// Frames (or other events) still to be handled.
+    /// Frames (or other events) still to be handled; see [`FRAMES_PARSED`].
     pub frames: u32,
     /// Bytes still to be read from the socket.
     pub read_bytes: usize,

@@ -182,9 +182,9 @@ fn what_was_said_before_the_end_is_answered_though_it_was_more_than_a_share() {
     let mut house = house(1);
     let peer = house.connect(0, ECHO, &Arrival::default());
     let frame = [0x81, 0x81, 0, 0, 0, 0, b'x'];
-    assert_eq!(house.bytes_before_a_turn(peer, &frame.repeat(100)), Reading::Later);
+    assert_eq!(house.bytes_before_a_turn(peer, &frame.repeat(300)), Reading::Later);
     house.ends(peer);
-    assert_eq!(house.heard(peer).len(), 100 + 1, "and then it is gone");
+    assert_eq!(house.heard(peer).len(), 300 + 1, "and then it is gone");
     assert!(house.is_gone(peer));
 }
 

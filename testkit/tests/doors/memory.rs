@@ -232,7 +232,7 @@ fn what_was_read_and_not_handled_is_counted() {
     let before = house.shard(0).held_bytes();
     assert_eq!(house.bytes_before_a_turn(peer, &frame.repeat(1_000)), Reading::Later);
     let answers = 69_632 + 16;
-    assert_eq!(house.shard(0).held_bytes() - before, answers + (1_000 - 64) * frame.len());
+    assert_eq!(house.shard(0).held_bytes() - before, answers + (1_000 - 256) * frame.len());
 }
 
 #[test]

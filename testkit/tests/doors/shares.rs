@@ -41,9 +41,15 @@ fn a_turn_gives_one_connection_its_share() {
     let mut house = house(1);
     let peer = house.connect(0, ECHO, &Arrival::default());
     let frame = [0x81, 0x81, 0, 0, 0, 0, b'x'];
+    assert_eq!(house.bytes(peer, &frame.repeat(255)), Reading::More);
+    assert_eq!(house.bytes(peer, &frame.repeat(257)), Reading::Later);
+    assert_eq!(house.heard(peer).len(), 255 + 257, "and the rest in the next");
+    // What has to be parsed counts for four.
+    let (peer, _) = guest(&mut house, 0);
+    let mut frame = Vec::new();
+    write_frame(&mut frame, Opcode::Text, true, false, br#"{"type":"?","id":1}"#, Some([1, 2, 3, 4]));
     assert_eq!(house.bytes(peer, &frame.repeat(63)), Reading::More);
     assert_eq!(house.bytes(peer, &frame.repeat(65)), Reading::Later);
-    assert_eq!(house.heard(peer).len(), 63 + 65, "and the rest in the next");
     let bomb = compressed(&vec![b'x'; 300_000]);
     let peer = house.connect(0, ECHO, &Arrival { deflate: Some(DEFLATE), ..Arrival::default() });
     assert_eq!(house.bytes(peer, &bomb), Reading::Later, "inflating has its share too");

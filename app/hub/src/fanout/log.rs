@@ -152,8 +152,8 @@ impl Log {
 
     fn span(chunk: u32, start: usize, end: usize) -> Span {
         // A chunk is at most one message longer than CHUNK_BYTES, and messages are far below 4 GiB.
-        let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Span { chunk, start: narrow(start), end: narrow(end) }
+        debug_assert!(u32::try_from(end).is_ok(), "a chunk of {end} bytes");
+        Span { chunk, start: start as u32, end: end as u32 }
     }
 
     fn fresh_chunk(&mut self) -> Vec<u8> {
@@ -189,7 +189,7 @@ impl Log {
         self.chunks[span.chunk()].references += holders;
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release(&mut self, span: Span) {
         let chunk = &mut self.chunks[span.chunk()];
         debug_assert!(chunk.references > 0, "released more often than retained");

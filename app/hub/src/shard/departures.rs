@@ -28,7 +28,7 @@ impl Shard {
 
     /// Tells kits of those whom namespaces have taken in, and rooms and kits of those who take no part any more, as far as a
     /// turn goes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle(&mut self) {
         let core = &self.core;
         if !core.admitted.is_empty() || !core.released.is_empty() || !core.departed.is_empty() {

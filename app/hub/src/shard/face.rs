@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use fanfare_session::websocket::{CloseCode, InflaterPool};
 
 use super::departures::DEPARTURES_PER_TURN;
-use super::offer::Next;
+use super::offer::{Next, Offered};
 use crate::envelope::{DoorId, Envelope, Kind};
 use crate::fanout::{Encoder, Log, Outgoing, Variant, Wire};
 use crate::ids::{Instance, ShardId, SocketId};
@@ -264,8 +264,8 @@ impl Shard {
     /// A socket that has something to send, and is not known to be unable to: the one that came last.
     pub fn next_dirty(&mut self) -> Option<SocketId> {
         while let Some(slot) = self.pop_dirty(Next::Newest) {
-            if let Some(offer) = self.offer(slot) {
-                return Some(offer.socket());
+            if let Offered::Unlinked(socket) | Offered::Several(socket) = self.offer(slot, |_, _| None) {
+                return Some(socket);
             }
         }
         None

@@ -9,4 +9,4 @@ mod parked;
 mod receive;
 
 pub use face::{Door, Shard, ShardSetup};
-pub(crate) use offer::Next;
+pub(crate) use offer::{Next, Offered};

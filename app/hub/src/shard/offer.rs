@@ -1,10 +1,10 @@
 //! What a connection is to be sent next: whose turn it is, and the one piece of bytes that it nearly always is.
 
+use std::io;
+
 use super::face::Shard;
-use crate::fanout::Log;
 use crate::ids::SocketId;
 use crate::limits::SEND_BYTES_MAX;
-use crate::state::Connection;
 
 /// Whose turn it is to be sent something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,11 +15,19 @@ pub(crate) enum Next {
     Oldest,
 }
 
-/// A connection that has something to send, and is not known to be unable to.
-pub(crate) struct Offer<'a> {
-    socket: SocketId,
-    connection: &'a mut Connection,
-    log: &'a mut Log,
+/// What became of what was offered to a connection's socket.
+#[derive(Debug)]
+pub(crate) enum Offered {
+    /// There was nothing, or the socket is known to take nothing.
+    Nothing,
+    /// All of it was taken: so many bytes.
+    All(usize),
+    /// One piece of so many bytes was offered, and [`Shard::sent`] has to be told what came of it.
+    One(SocketId, usize, io::Result<usize>),
+    /// There are several pieces: see [`Shard::outgoing`].
+    Several(SocketId),
+    /// The connection has no socket.
+    Unlinked(SocketId),
 }
 
 impl Shard {
@@ -34,47 +42,39 @@ impl Shard {
         slot
     }
 
-    /// What the connection in a slot has to send.
-    #[inline]
-    pub(crate) fn offer(&mut self, slot: u32) -> Option<Offer<'_>> {
+    /// Offers what the connection in a slot has to send where it lies in one piece, as nearly always, [`SEND_BYTES_MAX`] at most of it.
+    /// `transmit` gives what the socket says, and `None` where there is none.
+    #[inline(always)]
+    pub(crate) fn offer(
+        &mut self,
+        slot: u32,
+        transmit: impl FnOnce(SocketId, &[u8]) -> Option<io::Result<usize>>,
+    ) -> Offered {
         let core = &mut self.core;
-        let connection = core.at_mut(slot)?;
+        let Some(place) = core.slots.get_mut(slot as usize) else { return Offered::Nothing };
+        let socket = SocketId { shard: core.shard, slot, generation: place.generation };
+        let Some(connection) = place.connection.as_mut() else { return Offered::Nothing };
         connection.dirty = false;
+        if !connection.blocked
+            && let Some(bytes) = connection.outbox.single(&core.log)
+        {
+            let offered = bytes.len();
+            let Some(result) = transmit(socket, bytes) else { return Offered::Unlinked(socket) };
+            if let Ok(sent) = result
+                && sent == connection.outbox.queued_bytes()
+                && sent < SEND_BYTES_MAX
+                && connection.gone.is_none()
+            {
+                connection.outbox.clear_single(&mut core.log);
+                return Offered::All(sent);
+            }
+            return Offered::One(socket, offered, result);
+        }
         if connection.outbox.is_empty() {
             core.finish_if_done(slot);
-            return None;
+        } else if !connection.blocked {
+            return Offered::Several(socket);
         }
-        if connection.blocked {
-            return None;
-        }
-        let place = core.slots.get_mut(slot as usize)?;
-        let connection = place.connection.as_mut()?;
-        let socket = SocketId { shard: core.shard, slot, generation: place.generation };
-        Some(Offer { socket, connection, log: &mut core.log })
-    }
-}
-
-impl Offer<'_> {
-    #[inline]
-    pub(crate) fn socket(&self) -> SocketId {
-        self.socket
-    }
-
-    /// The bytes, [`SEND_BYTES_MAX`] at most, where they lie in one piece.
-    #[inline]
-    pub(crate) fn single(&self) -> Option<&[u8]> {
-        self.connection.outbox.single(self.log)
-    }
-
-    /// The socket took so many of [`Offer::single`]. True where that was all, and there is nothing else to be done; otherwise
-    /// [`Shard::sent`] has to be told, as if this had not been asked.
-    #[inline]
-    pub(crate) fn took_all(self, sent: usize) -> bool {
-        let outbox = &mut self.connection.outbox;
-        let is_all = sent == outbox.queued_bytes() && sent < SEND_BYTES_MAX && self.connection.gone.is_none();
-        if is_all {
-            outbox.clear_single(self.log);
-        }
-        is_all
+        Offered::Nothing
     }
 }

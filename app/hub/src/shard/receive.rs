@@ -2,7 +2,7 @@
 
 use fanfare_session::native::Request;
 use fanfare_session::websocket::{Payload, Short, Text};
-use fanfare_session::{End, Opened, Received, Reply, Share, Turn};
+use fanfare_session::{End, FRAMES_PARSED, Opened, Received, Reply, Share, Turn};
 
 use super::face::Shard;
 use crate::envelope::DoorId;
@@ -60,6 +60,12 @@ impl Shard {
         self.process(socket, &mut excess, share)
     }
 
+    /// Whether what comes of a socket may be handled as it comes: nothing of it waits, and it goes on speaking.
+    #[inline]
+    pub(crate) fn is_calm(&self, socket: SocketId) -> bool {
+        self.core.get(socket).is_some_and(Connection::is_calm)
+    }
+
     /// Goes on with what was kept of a socket's bytes.
     pub fn resume(&mut self, socket: SocketId, share: &mut Share) -> Reading {
         let Some(connection) = self.core.get(socket) else { return Reading::Done };
@@ -85,13 +91,20 @@ impl Shard {
     fn process(&mut self, socket: SocketId, input: &mut [u8], share: &mut Share) -> Reading {
         let slot = socket.slot;
         let Some(door) = self.core.at(slot).map(|connection| connection.door) else { return Reading::Done };
+        let rules = &self.core.rules[usize::from(door.0)];
+        let limit_bytes = rules.text_limit_bytes.min(rules.binary_limit_bytes);
+        let is_plain = rules.dialect == Dialect::Plain;
         let mut taken = 0;
         let reading = loop {
             let before = self.core.told_so_far();
-            match self.core.take_short(slot, &mut input[taken..], share) {
+            match self.core.take_short(slot, limit_bytes, &mut input[taken..], share) {
                 Some((bytes, Some(Short::Text(text)))) => {
                     taken += bytes;
-                    self.text(socket, door, Text::Borrowed(text), share);
+                    if is_plain {
+                        self.plain(socket, door, Message::Text(Text::Borrowed(text)));
+                    } else {
+                        self.text_of_a_dialect(socket, door, text, share);
+                    }
                 }
                 Some((bytes, Some(Short::Binary(payload)))) => {
                     taken += bytes;
@@ -105,7 +118,8 @@ impl Shard {
                     let (bytes, received) = self.core.receive_one(slot, &mut input[taken..], share);
                     taken += bytes;
                     match received {
-                        Received::Text(text) => self.text(socket, door, text, share),
+                        Received::Text(text) if is_plain => self.plain(socket, door, Message::Text(text)),
+                        Received::Text(text) => self.text_of_a_dialect(socket, door, &text, share),
                         Received::Binary(payload) => self.binary(socket, door, payload),
                         Received::Nothing | Received::ShareUsed => {
                             let more = matches!(received, Received::Nothing);
@@ -128,7 +142,7 @@ impl Shard {
                 }
             }
             let told = self.core.told_since(before);
-            if told.is_one_at_most() && self.core.get(socket).is_some_and(Connection::is_calm) {
+            if told.is_one_at_most() && self.is_calm(socket) {
                 // As after nearly every message: there is nothing to be accounted for, and nobody to wait.
                 if taken < input.len() {
                     continue;
@@ -159,18 +173,16 @@ impl Shard {
         reading
     }
 
+    /// A message for a kit as it came.
     #[inline(always)]
-    fn text(&mut self, socket: SocketId, door: DoorId, text: Text<'_>, share: &mut Share) {
-        if self.core.rules[usize::from(door.0)].dialect == Dialect::Plain {
-            self.core.counters.messages_received += 1;
-            self.core.set_current(socket, None);
-            self.kits[usize::from(door.0)].received(&mut self.core, socket, Message::Text(text));
-        } else {
-            self.text_of_a_dialect(socket, door, &text, share);
-        }
+    fn plain(&mut self, socket: SocketId, door: DoorId, message: Message<'_>) {
+        self.core.counters.messages_received += 1;
+        self.core.set_current(socket, None);
+        self.kits[usize::from(door.0)].received(&mut self.core, socket, message);
     }
 
     fn text_of_a_dialect(&mut self, socket: SocketId, door: DoorId, text: &str, share: &mut Share) {
+        share.frames = share.frames.saturating_sub(FRAMES_PARSED - 1);
         if let Dialect::Engine | Dialect::SocketIo(_) = self.core.rules[usize::from(door.0)].dialect {
             return self.engine_text(socket, text);
         }
@@ -206,7 +218,7 @@ impl Shard {
                     else {
                         return;
                     };
-                    share.frames = share.frames.saturating_sub(1);
+                    share.frames = share.frames.saturating_sub(FRAMES_PARSED);
                     let opened = connection.session.open_in_batch(text);
                     self.opened(socket, door, opened, share);
                     self.in_order(socket, door, share);
@@ -283,12 +295,11 @@ impl Core {
     fn take_short<'a>(
         &mut self,
         slot: u32,
+        limit_bytes: usize,
         input: &'a mut [u8],
         share: &mut Share,
     ) -> Option<(usize, Option<Short<'a>>)> {
         let connection = connection_in(&mut self.slots, slot)?;
-        let rules = &self.rules[usize::from(connection.door.0)];
-        let limit_bytes = rules.text_limit_bytes.min(rules.binary_limit_bytes);
         let short = connection.session.short_message(input, limit_bytes, share)?;
         Some((short.frame_bytes(), connection.session.take_short(short, input, self.now.ms, share)))
     }

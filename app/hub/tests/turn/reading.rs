@@ -138,9 +138,9 @@ fn what_came_with_the_request_comes_first() {
     house.turn(&[]);
     assert_eq!(house.ends(early).sent_bytes, 4 + 1_024 + 3);
     // Also where that was more than a share.
-    let early = house.connect(&mut [0x82, 0x81, 0, 0, 0, 0, 0].repeat(200));
+    let early = house.connect(&mut [0x82, 0x81, 0, 0, 0, 0, 0].repeat(600));
     house.turn(&[]);
-    assert_eq!(house.ends(early).sent_bytes, 3 * 128, "two shares: that of its coming, and that of the turn");
+    assert_eq!(house.ends(early).sent_bytes, 3 * 512, "two shares: that of its coming, and that of the turn");
 }
 
 #[test]
