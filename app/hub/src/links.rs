@@ -434,16 +434,37 @@ impl<T: Transport> Links<T> {
     /// asks little at once; for the other those who have waited longest, so that everybody's time comes.
     fn send_all(&mut self, shard: &mut Shard) {
         let mut left = SEND_BYTES_PER_TURN;
-        while left > 0 {
-            let next = if left > SEND_BYTES_PER_TURN / 2 { Next::Newest } else { Next::Oldest };
-            let Some(slot) = shard.pop_dirty(next) else {
-                self.unsent = shard.go_on_sending();
-                return;
-            };
-            left = left.saturating_sub(self.send(shard, slot));
+        let mut is_all = self.send_dirty(shard, &mut left);
+        if shard.shares() {
+            self.send_shared(shard);
+            // Whoever was to get more than that, or did not take it.
+            is_all = self.send_dirty(shard, &mut left);
         }
-        shard.go_on_sending();
-        self.unsent = true;
+        self.unsent = shard.go_on_sending() || !is_all;
+    }
+
+    /// Says whether everything was offered.
+    fn send_dirty(&mut self, shard: &mut Shard, left: &mut usize) -> bool {
+        while *left > 0 {
+            let next = if *left > SEND_BYTES_PER_TURN / 2 { Next::Newest } else { Next::Oldest };
+            let Some(slot) = shard.pop_dirty(next) else { return true };
+            *left = left.saturating_sub(self.send(shard, slot));
+        }
+        false
+    }
+
+    /// Sends what a room shares to those who are sent nothing else.
+    fn send_shared(&mut self, shard: &mut Shard) {
+        let left = shard.offer_shared(|socket, slices| {
+            let link = self.link_of(socket)?;
+            Some(match slices {
+                [one] => link.transport.transmit_one(one),
+                slices => link.transport.transmit(slices),
+            })
+        });
+        for (socket, offered, said) in left {
+            Self::note_sent(shard, socket, offered, said);
+        }
     }
 
     /// One send; gives how many bytes the socket took.
@@ -465,13 +486,18 @@ impl<T: Transport> Links<T> {
             }
         };
         let taken = *result.as_ref().unwrap_or(&0);
-        match result {
+        Self::note_sent(shard, socket, offered, result);
+        taken
+    }
+
+    /// Tells the shard what a socket said to so many bytes.
+    fn note_sent(shard: &mut Shard, socket: SocketId, offered: usize, said: io::Result<usize>) {
+        match said {
             Ok(bytes) if bytes == SEND_BYTES_MAX => shard.sent_part(socket, bytes),
             Ok(bytes) => shard.sent(socket, bytes, bytes < offered),
             Err(error) if error.kind() == ErrorKind::WouldBlock => shard.sent(socket, 0, true),
             Err(error) if error.kind() == ErrorKind::Interrupted => shard.sent(socket, 0, false),
             Err(_) => shard.lost(socket),
         }
-        taken
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::crowd::Crowd;
 use crate::envelope::DoorId;
 
 /// Tables of fewer entries are left as large as they are.
@@ -36,8 +37,7 @@ pub(crate) struct Membership {
 struct Room {
     name: Arc<str>,
     door: DoorId,
-    /// Slots of the members.
-    members: Vec<u32>,
+    members: Crowd,
     /// Connections that know this room: members, and those on the way in or out.
     claims: u32,
 }
@@ -74,7 +74,7 @@ impl Rooms {
             return index;
         }
         let name: Arc<str> = name.into();
-        let room = Room { name: Arc::clone(&name), door, members: Vec::new(), claims: 1 };
+        let room = Room { name: Arc::clone(&name), door, members: Crowd::default(), claims: 1 };
         let index = if let Some(vacant) = self.vacant.pop() {
             self.rooms[vacant as usize] = Some(room);
             RoomIndex(vacant)
@@ -109,52 +109,25 @@ impl Rooms {
         }
     }
 
-    /// Adds a member; returns where it stands.
-    pub(crate) fn enter(&mut self, index: RoomIndex, slot: u32) -> Option<u32> {
-        let room = self.get_mut(index)?;
-        room.members.push(slot);
-        u32::try_from(room.members.len() - 1).ok()
+    /// The members of a room.
+    pub(crate) fn members(&self, index: RoomIndex) -> Option<&Crowd> {
+        Some(&self.rooms.get(index.0 as usize)?.as_ref()?.members)
     }
 
-    /// Takes the member at `position` out. Returns the slot that now stands there instead, if one does.
-    pub(crate) fn exit(&mut self, index: RoomIndex, position: u32) -> Option<u32> {
-        let room = self.get_mut(index)?;
-        let position = position as usize;
-        if position < room.members.len() {
-            room.members.swap_remove(position);
-        }
-        if room.members.len() * 4 < room.members.capacity() {
-            room.members.shrink_to(room.members.len() * 2);
-        }
-        room.members.get(position).copied()
-    }
-
-    /// The slots of a room's members.
-    pub(crate) fn members(&self, index: RoomIndex) -> &[u32] {
-        let room = self.rooms.get(index.0 as usize).and_then(Option::as_ref);
-        room.map_or(&[], |room| room.members.as_slice())
+    pub(crate) fn members_mut(&mut self, index: RoomIndex) -> Option<&mut Crowd> {
+        Some(&mut self.get_mut(index)?.members)
     }
 
     /// The names of a door's rooms that have members.
     pub(crate) fn names(&self, door: DoorId) -> Vec<Arc<str>> {
         let Some(names) = self.by_name.get(usize::from(door.0)) else { return Vec::new() };
-        let has_members = |index: &RoomIndex| !self.members(*index).is_empty();
+        let has_members =
+            |index: &RoomIndex| self.members(*index).is_some_and(|members| !members.slots().is_empty());
         names.iter().filter(|(_, index)| has_members(index)).map(|(name, _)| Arc::clone(name)).collect()
     }
 
     pub(crate) fn name(&self, index: RoomIndex) -> Option<&Arc<str>> {
         self.rooms.get(index.0 as usize)?.as_ref().map(|room| &room.name)
-    }
-
-    /// Lends the list of members out, to be put back with [`Rooms::restore`] before anybody comes or goes.
-    pub(crate) fn lend_members(&mut self, index: RoomIndex) -> Vec<u32> {
-        self.get_mut(index).map(|room| std::mem::take(&mut room.members)).unwrap_or_default()
-    }
-
-    pub(crate) fn restore(&mut self, index: RoomIndex, members: Vec<u32>) {
-        if let Some(room) = self.get_mut(index) {
-            room.members = members;
-        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -184,36 +157,6 @@ mod tests {
         assert_eq!(shrunk(3_584, 447), 896, "twice what is in it has room");
         assert_eq!(shrunk(3_584, 300), 896);
         assert_eq!(shrunk(3_584, 0), 0);
-    }
-
-    #[test]
-    fn a_list_of_members_shrinks_when_less_than_a_quarter_of_it_is_in_use() {
-        let mut rooms = Rooms::default();
-        let index = rooms.claim(DoorId(0), "room");
-        rooms.restore(index, Vec::with_capacity(64));
-        for slot in 0..64 {
-            assert_eq!(rooms.enter(index, slot), Some(slot));
-        }
-        let capacity = |rooms: &Rooms| rooms.rooms[0].as_ref().map(|room| room.members.capacity());
-        for position in (16..64).rev() {
-            rooms.exit(index, position);
-            assert_eq!(capacity(&rooms), Some(64), "{position} are left");
-        }
-        rooms.exit(index, 15);
-        assert_eq!(capacity(&rooms), Some(30));
-    }
-
-    #[test]
-    fn whoever_takes_a_place_in_the_list_is_named() {
-        let mut rooms = Rooms::default();
-        let index = rooms.claim(DoorId(0), "room");
-        for slot in [7, 8, 9] {
-            rooms.enter(index, slot);
-        }
-        assert_eq!(rooms.exit(index, 0), Some(9));
-        assert_eq!(rooms.exit(index, 1), None, "the last leaves nobody to be moved");
-        assert_eq!(rooms.exit(index, 1), None, "nobody stands there");
-        assert_eq!(rooms.lend_members(index), [9]);
     }
 
     #[test]

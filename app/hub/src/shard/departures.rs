@@ -5,7 +5,7 @@ use fanfare_session::websocket::CloseCode;
 use super::face::Shard;
 use crate::envelope::{DoorId, Passage};
 use crate::limits::Dialect;
-use crate::state::{Carrier, Closed, Core, EngineAnswer, Gone, NOOP, NOWHERE, Role};
+use crate::state::{Carrier, Closed, Connection, Core, EngineAnswer, Gone, NOOP, NOWHERE, Role};
 
 /// Departures that one turn tells of, counted by rooms: whoever leaves a hundred rooms costs a hundred. Measured: a million
 /// rooms left at once kept everybody else waiting for 3 s where one turn told of them all (`docs/trials.md`).
@@ -66,12 +66,12 @@ impl Shard {
             connection.told = true;
             self.core.departures_left = self.core.departures_left.saturating_sub(1 + rooms.len());
             self.core.memberships -= rooms.len();
-            self.core.leave_door(door, position);
+            self.core.leave_door(slot, door, position);
             // What it said before it went is handled before its going.
             while self.hand_over_one(socket) {}
             self.core.clear_current();
             for membership in rooms {
-                self.core.leave_list(membership);
+                self.core.leave_list(socket, membership);
                 let name = self.core.rooms.name(membership.room).cloned();
                 self.core.rooms.unclaim(membership.room);
                 let from = crate::envelope::Sender { socket, user: std::sync::Arc::clone(&user) };
@@ -87,15 +87,14 @@ impl Shard {
 }
 
 impl Core {
-    fn leave_door(&mut self, door: DoorId, position: u32) {
-        let Some(everyone) = self.everyone.get_mut(usize::from(door.0)).filter(|_| position != NOWHERE)
-        else {
+    fn leave_door(&mut self, slot: u32, door: DoorId, position: u32) {
+        if position == NOWHERE {
             return;
-        };
-        // The last one takes the place of the one that goes, unless it is that one.
-        let Some(moved) = everyone.pop() else { return };
-        let Some(place) = everyone.get_mut(position as usize) else { return };
-        *place = moved;
+        }
+        self.end_sharing();
+        let kind = self.at(slot).and_then(Connection::kind);
+        let Some(everyone) = self.everyone.get_mut(usize::from(door.0)) else { return };
+        let Some(moved) = everyone.exit(position, kind) else { return };
         if let Some(connection) = self.at_mut(moved) {
             connection.door_position = position;
         }

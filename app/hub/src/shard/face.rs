@@ -12,7 +12,7 @@ use crate::fanout::{Encoder, Log, Outgoing, Variant, Wire};
 use crate::ids::{Instance, ShardId, SocketId};
 use crate::kit::{Host, Kit, KitHost};
 use crate::limits::{Dialect, DoorRules, Limits, SEND_BYTES_MAX};
-use crate::room::Rooms;
+use crate::room::{Crowd, Rooms};
 use crate::state::{
     Arrival, Batch, Closed, Core, Counters, Current, Due, EngineArrival, Gone, INFLATERS_PER_SHARD, Now,
     Random, Timers, Waiting, connection_in,
@@ -77,7 +77,7 @@ impl Shard {
             shard: setup.shard,
             shards: setup.shards,
             instance: setup.instance,
-            everyone: vec![Vec::new(); rules.len()],
+            everyone: rules.iter().map(|_| Crowd::default()).collect(),
             rules,
             now,
             slots: Vec::new(),
@@ -99,6 +99,7 @@ impl Shard {
             posts: std::collections::VecDeque::new(),
             admitted: std::collections::VecDeque::new(),
             released: std::collections::VecDeque::new(),
+            shared: None,
             moved: None,
             outgoing: (0..setup.shards).map(|_| Vec::new()).collect(),
             outgoing_bytes: 0,
@@ -146,13 +147,14 @@ impl Shard {
             core.begin_probe(socket, id);
             return socket;
         }
-        core.stand_at_door(slot, door);
         if let Some(connection) = core.at_mut(slot) {
             connection.blocked = variant.polling;
+            connection.wants_batches = arrival.batch_interval_ms.is_some();
             connection.batch = arrival
                 .batch_interval_ms
                 .map(|interval_ms| Box::new(Batch { interval_ms, due_ms: 0, text: Vec::new(), count: 0 }));
         }
+        core.stand_at_door(slot, door);
         core.open_engine(socket);
         if dialect == Dialect::Native {
             let number = core.at(slot).map_or(0, |connection| connection.number);
@@ -179,6 +181,8 @@ impl Shard {
         connection.ended = true;
         connection.blocked = false;
         connection.leftover = None;
+        core.unshare(socket.slot);
+        let Some(connection) = connection_in(&mut core.slots, socket.slot) else { return };
         connection.session.abandon(&mut core.inflaters);
         connection.outbox.clear(&mut core.log);
         core.account(socket.slot);
@@ -263,6 +267,7 @@ impl Shard {
 
     /// A socket that has something to send, and is not known to be unable to: the one that came last.
     pub fn next_dirty(&mut self) -> Option<SocketId> {
+        self.core.end_sharing();
         while let Some(slot) = self.pop_dirty(Next::Newest) {
             if let Offered::Unlinked(socket) | Offered::Several(socket) = self.offer(slot, |_, _| None) {
                 return Some(socket);

@@ -1,6 +1,6 @@
 //! What a connection is to be sent next: whose turn it is, and the one piece of bytes that it nearly always is.
 
-use std::io;
+use std::io::{self, IoSlice};
 
 use super::face::Shard;
 use crate::ids::SocketId;
@@ -40,6 +40,25 @@ impl Shard {
             self.core.unoffered_bytes = 0;
         }
         slot
+    }
+
+    /// Whether a room shares something.
+    #[inline]
+    pub(crate) fn shares(&self) -> bool {
+        self.core.shared.is_some()
+    }
+
+    /// Offers what a room shares to those members who are sent nothing else; the others have it put into their outboxes. `transmit` is as
+    /// in [`Shard::offer`]. Gives those who did not take all that they were offered: how much that was, and what their sockets said.
+    pub(crate) fn offer_shared(
+        &mut self,
+        transmit: impl FnMut(SocketId, &[IoSlice<'_>]) -> Option<io::Result<usize>>,
+    ) -> Vec<(SocketId, usize, io::Result<usize>)> {
+        let left = self.core.offer_shared(transmit);
+        if self.core.dirty.is_empty() {
+            self.core.unoffered_bytes = 0;
+        }
+        left
     }
 
     /// Offers what the connection in a slot has to send where it lies in one piece, as nearly always, [`SEND_BYTES_MAX`] at most of it.

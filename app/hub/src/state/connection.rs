@@ -9,10 +9,11 @@ use smallvec::SmallVec;
 use super::core::Gone;
 use super::handshake::Handshake;
 use super::role::{Carrier, Member, Role};
+use super::shared::Audience;
 use crate::envelope::DoorId;
 use crate::fanout::{Outbox, Variant};
 use crate::ids::{EngineId, SocketId, User};
-use crate::room::Membership;
+use crate::room::{Kind, Membership};
 
 /// A connection whose upgrade has been answered.
 #[derive(Debug, Default)]
@@ -100,6 +101,8 @@ pub(crate) struct Connection {
     pub(crate) role: Option<Box<Role>>,
     /// Set when the connection no longer takes part; it may still have to be sent its rest.
     pub(crate) gone: Option<Gone>,
+    /// It asked for batches.
+    pub(crate) wants_batches: bool,
     /// It stands in the list of those with something to send.
     pub(crate) dirty: bool,
     /// The socket took no more: wait until it is writable.
@@ -113,6 +116,8 @@ pub(crate) struct Connection {
     pub(crate) hung_up: bool,
     /// The peer sends nothing more.
     pub(crate) ended: bool,
+    /// It has had what its room shares in this turn (`shared.rs`) before something else.
+    pub(crate) unshared: bool,
     /// It has gone, and its rooms and its kit know.
     pub(crate) told: bool,
 }
@@ -138,6 +143,26 @@ impl Connection {
 
     pub(crate) fn member_mut(&mut self) -> Option<&mut Member> {
         self.role.as_deref_mut().and_then(Role::member_mut)
+    }
+
+    /// How it takes what a room is sent.
+    pub(crate) fn kind(&self) -> Kind {
+        (self.role.is_none() && !self.wants_batches).then_some(self.variant)
+    }
+
+    pub(super) fn is_in(&self, audience: Audience) -> bool {
+        match audience {
+            Audience::Room(room) => {
+                self.rooms.iter().any(|membership| membership.room == room && membership.position.is_some())
+            }
+            Audience::Door(door) => self.door == door && self.door_position != NOWHERE,
+        }
+    }
+
+    /// Whether there is nothing for its socket, nor will be, but what a room shares.
+    #[inline]
+    pub(crate) fn is_sent_nothing_else(&self) -> bool {
+        self.outbox.is_empty() && !self.dirty && !self.blocked && !self.unshared && self.gone.is_none()
     }
 
     /// Whether it holds no byte of what it received.

@@ -12,12 +12,13 @@ use super::connection::{Closed, Connection, NOWHERE, Slot, connection_in};
 use super::drain::Random;
 use super::engine::{CLOSE, EngineAnswer};
 use super::role::Role;
+use super::shared::Shared;
 use super::timers::Timers;
 use crate::envelope::{Answer, DoorId, Envelope, Kind};
 use crate::fanout::{Encoder, Log, Outbox, Variant};
 use crate::ids::{GUEST_PREFIX, Instance, ShardId, SocketId, User, client_id, home_of};
 use crate::limits::{Dialect, DoorRules, Limits, MAILBOX_BYTES_MAX, UNOFFERED_BYTES_MAX};
-use crate::room::Rooms;
+use crate::room::{Crowd, Rooms};
 
 /// The time of a turn, on both clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +103,7 @@ pub(crate) struct Core {
     pub(crate) slots: Vec<Slot>,
     pub(crate) vacant: Vec<u32>,
     /// Everyone at each door, by slot.
-    pub(crate) everyone: Vec<Vec<u32>>,
+    pub(crate) everyone: Vec<Crowd>,
     pub(crate) rooms: Rooms,
     pub(crate) log: Log,
     pub(crate) encoder: Encoder,
@@ -110,6 +111,8 @@ pub(crate) struct Core {
     pub(crate) timers: Timers,
     pub(crate) current: Current,
     pub(crate) counters: Counters,
+    /// What a room shares in this turn.
+    pub(crate) shared: Option<Box<Shared>>,
     /// Slots with something to send.
     pub(crate) dirty: VecDeque<u32>,
     /// Slots that have been sent what a turn sends them, and have more; they are marked as dirty.
@@ -177,6 +180,7 @@ impl Core {
             variant,
             role: role.map(Box::new),
             gone: None,
+            wants_batches: false,
             dirty: false,
             blocked: false,
             paused: false,
@@ -184,6 +188,7 @@ impl Core {
             held: false,
             hung_up: false,
             ended: false,
+            unshared: false,
             told: false,
         };
         let slot = self.vacant.pop().unwrap_or_else(|| {
@@ -398,6 +403,7 @@ impl Core {
     /// Closes a connection that will not be listened to any more, dropping what it has not begun to be sent.
     pub(crate) fn cut_off(&mut self, slot: u32, code: CloseCode, reason: &str) {
         let now_ms = self.now.ms;
+        self.unshare(slot);
         if let Some(connection) = connection_in(&mut self.slots, slot) {
             self.counters.note_dropped(connection.outbox.drop_unstarted(&mut self.log));
             connection.batch = None;
@@ -418,6 +424,7 @@ impl Core {
     /// The connection takes no part any more; its rooms and its kit are told before the turn goes on.
     pub(crate) fn depart(&mut self, slot: u32, gone: Gone) {
         let now_ms = self.now.ms;
+        self.unshare(slot);
         let Some(connection) = self.at_mut(slot) else { return };
         if connection.gone.is_none() {
             connection.gone = Some(gone);

@@ -10,9 +10,10 @@ use fanfare_session::websocket::{CloseCode, Opcode, Payload, Text, write_frame_h
 use super::connection::{Connection, Slot, connection_in};
 use super::core::Core;
 use super::role::Role;
+use super::shared::Audience;
 use super::timers::Due;
 use crate::envelope::{Answer, DoorId, Kind};
-use crate::fanout::{Encoded, Encoder, Event, Outbox, Outgoing, Span, Wire};
+use crate::fanout::{Encoded, Encoder, Event, Outbox, Outgoing, Span, Variant, Wire};
 use crate::ids::SocketId;
 use crate::limits::SlowPolicy;
 use crate::room::Roster;
@@ -22,7 +23,7 @@ const ADOPTED_BYTES_MIN: usize = 16 << 10;
 
 /// Connections that get the same span one after another, and what is still to be counted of it.
 #[derive(Default)]
-struct Alike {
+pub(super) struct Alike {
     /// Of which variant all of them are; `None` before the first.
     variant_bits: Option<u32>,
     span: Span,
@@ -36,6 +37,15 @@ impl Alike {
     fn of(encoded: &Encoded) -> Self {
         let (variant_bits, span) = encoded.given().unzip();
         Self { variant_bits, span: span.unwrap_or_default(), begun: 0, messages: 0 }
+    }
+
+    /// Those who are to have a span.
+    pub(super) fn to_be_had(variant: Variant, span: Span) -> Self {
+        Self { variant_bits: Some(variant.bits()), span, begun: 0, messages: 0 }
+    }
+
+    pub(super) fn begun(&self) -> u32 {
+        self.begun
     }
 }
 
@@ -69,9 +79,7 @@ impl Core {
         message: &Outgoing<'_>,
     ) {
         let Some(index) = self.rooms.find(door, room) else { return };
-        let members = self.rooms.lend_members(index);
-        self.push_to_all(&members, except, message);
-        self.rooms.restore(index, members);
+        self.tell_all(door, Audience::Room(index), except, message);
     }
 
     /// Sends to everyone at a door, on every shard.
@@ -90,10 +98,23 @@ impl Core {
     }
 
     pub(crate) fn everyone_here(&mut self, door: DoorId, except: Option<SocketId>, message: &Outgoing<'_>) {
-        let Some(everyone) = self.everyone.get_mut(usize::from(door.0)) else { return };
-        let everyone = std::mem::take(everyone);
-        self.push_to_all(&everyone, except, message);
-        self.everyone[usize::from(door.0)] = everyone;
+        self.tell_all(door, Audience::Door(door), except, message);
+    }
+
+    fn tell_all(
+        &mut self,
+        door: DoorId,
+        audience: Audience,
+        except: Option<SocketId>,
+        message: &Outgoing<'_>,
+    ) {
+        if self.share(door, audience, except, message) {
+            return;
+        }
+        self.end_sharing();
+        let slots = self.lend(audience);
+        self.push_to_all(&slots, except, message);
+        self.restore(audience, slots);
     }
 
     fn push_to_all(&mut self, slots: &[u32], except: Option<SocketId>, message: &Outgoing<'_>) {
@@ -114,7 +135,7 @@ impl Core {
     /// Gives a connection the span that the one before it got, where nothing speaks against that; false where it has to go the
     /// whole way. What it counts for is noted for all of them at once.
     #[inline]
-    fn push_alike(&mut self, mut slot: u32, alike: &mut Alike) -> bool {
+    pub(super) fn push_alike(&mut self, mut slot: u32, alike: &mut Alike) -> bool {
         let Some(mut connection) = connection_in(&mut self.slots, slot) else { return false };
         let is_alike = Some(connection.variant.bits()) == alike.variant_bits;
         if !is_alike || connection.batch.is_some() || connection.gone.is_some() {
@@ -183,6 +204,7 @@ impl Core {
 
     #[inline(always)]
     fn send_payload(&mut self, to: SocketId, opcode: Opcode, payload: Payload<'_>) {
+        self.unshare(to.slot);
         let own = |place: &&mut Slot| to.shard == self.shard && place.generation == to.generation;
         let place = self.slots.get_mut(to.slot as usize).filter(own);
         let Some(connection) = place.and_then(|place| place.connection.as_mut()) else { return };
@@ -282,6 +304,7 @@ impl Core {
 
     #[inline(always)]
     fn push_message(&mut self, slot: u32, span: Span) {
+        self.unshare(slot);
         let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
@@ -298,7 +321,7 @@ impl Core {
     }
 
     /// Whether a message may still wait for this connection; where not, the door's policy has been carried out.
-    fn has_room(&mut self, slot: u32) -> bool {
+    pub(super) fn has_room(&mut self, slot: u32) -> bool {
         let limit = self.limits.outbox_bytes;
         let Some(connection) = connection_in(&mut self.slots, slot) else {
             return false;
@@ -330,6 +353,7 @@ impl Core {
     }
 
     pub(crate) fn push_span(&mut self, slot: u32, span: Span) {
+        self.unshare(slot);
         let Some(connection) = connection_in(&mut self.slots, slot) else {
             return;
         };
@@ -354,6 +378,7 @@ impl Core {
         if self.transmit.is_empty() {
             return;
         }
+        self.unshare(slot);
         let transmit = std::mem::take(&mut self.transmit);
         let full = self.is_overfull(slot);
         if full && self.at(slot).is_some_and(|there| there.gone.is_none() && !there.session.has_closed()) {
@@ -487,7 +512,12 @@ impl Core {
 
 /// Puts something into a connection's outbox and the connection among those with something to send.
 #[inline]
-fn enqueue(connection: &mut Connection, dirty: &mut VecDeque<u32>, slot: u32, put: impl FnOnce(&mut Outbox)) {
+pub(super) fn enqueue(
+    connection: &mut Connection,
+    dirty: &mut VecDeque<u32>,
+    slot: u32,
+    put: impl FnOnce(&mut Outbox),
+) {
     put(&mut connection.outbox);
     if !std::mem::replace(&mut connection.dirty, true) {
         dirty.push_back(slot);

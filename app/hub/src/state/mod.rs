@@ -13,6 +13,7 @@ mod namespaces;
 mod parked;
 mod role;
 mod rooms;
+mod shared;
 mod timers;
 
 pub(crate) use budget::{INFLATERS_PER_SHARD, Pause, Told, Waiting};

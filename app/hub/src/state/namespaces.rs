@@ -262,11 +262,11 @@ impl Core {
 
     /// Puts a connection among everyone at its door.
     pub(crate) fn stand_at_door(&mut self, slot: u32, door: DoorId) {
-        let everyone = &mut self.everyone[usize::from(door.0)];
-        let position = u32::try_from(everyone.len()).unwrap_or(NOWHERE);
-        everyone.push(slot);
+        // Nothing of what was said before is for it.
+        self.end_sharing();
         if let Some(connection) = connection_in(&mut self.slots, slot) {
-            connection.door_position = position;
+            let position = self.everyone[usize::from(door.0)].enter(slot, connection.kind());
+            connection.door_position = position.unwrap_or(NOWHERE);
         }
     }
 }

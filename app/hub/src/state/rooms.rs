@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use fanfare_session::native::ErrorCode;
 
+use super::connection::{Connection, NOWHERE, connection_in};
 use super::core::Core;
 use crate::envelope::DoorId;
 use crate::ids::SocketId;
-use crate::room::Membership;
+use crate::room::{Crowd, Membership};
 
 /// `leave`s of one room that may be on their way to its place.
 pub(crate) const LEAVES_UNDER_WAY_MAX: u16 = 64;
@@ -29,8 +30,22 @@ impl Core {
     }
 
     pub(crate) fn wants_binary(&mut self, socket: SocketId) {
-        if let Some(connection) = self.get_mut(socket) {
-            connection.variant.wants_binary = true;
+        if self.get(socket).is_none_or(|connection| connection.variant.wants_binary) {
+            return;
+        }
+        // What was said before comes as it was then.
+        self.unshare(socket.slot);
+        let Some(connection) = connection_in(&mut self.slots, socket.slot) else { return };
+        let before = connection.kind();
+        connection.variant.wants_binary = true;
+        let after = connection.kind();
+        if connection.door_position != NOWHERE {
+            self.everyone[usize::from(connection.door.0)].change_kind(before, after);
+        }
+        for membership in connection.rooms.iter().filter(|membership| membership.position.is_some()) {
+            if let Some(members) = self.rooms.members_mut(membership.room) {
+                members.change_kind(before, after);
+            }
         }
     }
 
@@ -97,7 +112,11 @@ impl Core {
     fn admit_at(&mut self, socket: SocketId, index: crate::room::RoomIndex) {
         let Some(membership) = self.membership(socket, index) else { return };
         if membership.position.is_none() {
-            let position = self.rooms.enter(index, socket.slot);
+            // Nothing of what was said before is for it.
+            self.end_sharing();
+            let kind = self.get(socket).and_then(Connection::kind);
+            let members = self.rooms.members_mut(index);
+            let position = members.and_then(|members| members.enter(socket.slot, kind));
             self.update_membership(socket, Membership { position, ..membership });
         }
     }
@@ -120,7 +139,7 @@ impl Core {
         };
         let Some(index) = self.rooms.find(door, room) else { return };
         let Some(mut membership) = self.membership(socket, index) else { return };
-        self.leave_list(membership);
+        self.leave_list(socket, membership);
         membership.position = None;
         membership.leaves = membership.leaves.saturating_sub(1);
         if membership.wanted || membership.leaves > 0 {
@@ -133,9 +152,12 @@ impl Core {
     }
 
     /// Takes a member out of the room's list; whoever takes its position there is told of it.
-    pub(crate) fn leave_list(&mut self, membership: Membership) {
+    pub(crate) fn leave_list(&mut self, socket: SocketId, membership: Membership) {
         let Some(position) = membership.position else { return };
-        let Some(moved) = self.rooms.exit(membership.room, position) else { return };
+        self.end_sharing();
+        let kind = self.get(socket).and_then(Connection::kind);
+        let Some(members) = self.rooms.members_mut(membership.room) else { return };
+        let Some(moved) = members.exit(position, kind) else { return };
         let Some(connection) = self.at_mut(moved) else { return };
         if let Some(known) = connection.rooms.iter_mut().find(|known| known.room == membership.room) {
             known.position = Some(position);
@@ -174,7 +196,7 @@ impl Core {
         let Some(connection) = self.get(socket).filter(|there| there.gone.is_none()) else { return };
         let Some(index) = self.rooms.find(connection.door, room) else { return };
         let Some(membership) = self.membership(socket, index) else { return };
-        self.leave_list(membership);
+        self.leave_list(socket, membership);
         self.remove_membership(socket, membership);
         self.rooms.unclaim(index);
         self.memberships -= 1;
@@ -186,12 +208,12 @@ impl Core {
     }
 
     pub(crate) fn members_here(&self, door: DoorId, room: &str) -> Vec<SocketId> {
-        let members = self.rooms.find(door, room).map_or(&[][..], |index| self.rooms.members(index));
-        members.iter().filter_map(|slot| self.socket_at(*slot)).collect()
+        let members = self.rooms.find(door, room).and_then(|index| self.rooms.members(index));
+        members.map_or(&[][..], Crowd::slots).iter().filter_map(|slot| self.socket_at(*slot)).collect()
     }
 
     pub(crate) fn at_door_here(&self, door: DoorId) -> Vec<SocketId> {
-        let everyone = self.everyone.get(usize::from(door.0)).map_or(&[][..], Vec::as_slice);
+        let everyone = self.everyone.get(usize::from(door.0)).map_or(&[][..], Crowd::slots);
         everyone.iter().filter_map(|slot| self.socket_at(*slot)).collect()
     }
 }
