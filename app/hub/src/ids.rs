@@ -22,6 +22,13 @@ impl SocketId {
         self.shard
     }
 
+    /// Whether it is the other, which is of the same shard.
+    #[inline]
+    pub(crate) fn is_same_here(self, other: Self) -> bool {
+        debug_assert_eq!(self.shard, other.shard, "of another shard");
+        self.slot == other.slot && self.generation == other.generation
+    }
+
     /// The connection's place in its shard, for the driver's own table.
     #[must_use]
     pub fn slot(self) -> usize {

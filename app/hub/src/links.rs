@@ -208,7 +208,8 @@ impl<T: Transport> Links<T> {
     fn link_of(&mut self, socket: SocketId) -> Option<&mut Link<T>> {
         let index = *self.by_slot.get(socket.slot())? as usize;
         let link = self.links.get_mut(index)?.as_mut()?;
-        (link.socket == Some(socket)).then_some(link)
+        // All are of this shard.
+        link.socket.is_some_and(|known| known.is_same_here(socket)).then_some(link)
     }
 
     /// Connections that have gone and had no transport.

@@ -101,12 +101,14 @@ pub(crate) struct Connection {
     pub(crate) role: Option<Box<Role>>,
     /// Set when the connection no longer takes part; it may still have to be sent its rest.
     pub(crate) gone: Option<Gone>,
-    /// It asked for batches.
-    pub(crate) wants_batches: bool,
     /// It stands in the list of those with something to send.
     pub(crate) dirty: bool,
     /// The socket took no more: wait until it is writable.
     pub(crate) blocked: bool,
+    /// It has had what its room shares in this turn (`shared.rs`) before something else, or is not to have it.
+    pub(crate) unshared: bool,
+    /// It asked for batches.
+    pub(crate) wants_batches: bool,
     pub(crate) paused: bool,
     /// The kit is still at work on something that it said.
     pub(crate) busy: bool,
@@ -116,8 +118,6 @@ pub(crate) struct Connection {
     pub(crate) hung_up: bool,
     /// The peer sends nothing more.
     pub(crate) ended: bool,
-    /// It has had what its room shares in this turn (`shared.rs`) before something else.
-    pub(crate) unshared: bool,
     /// It has gone, and its rooms and its kit know.
     pub(crate) told: bool,
 }
@@ -162,7 +162,9 @@ impl Connection {
     /// Whether there is nothing for its socket, nor will be, but what a room shares.
     #[inline]
     pub(crate) fn is_sent_nothing_else(&self) -> bool {
-        self.outbox.is_empty() && !self.dirty && !self.blocked && !self.unshared && self.gone.is_none()
+        // They stand beside each other, and are looked at as one number.
+        let more = [self.dirty, self.blocked, self.unshared, self.wants_batches].map(u8::from);
+        u32::from_le_bytes(more) == 0 && self.outbox.is_empty() && self.gone.is_none()
     }
 
     /// Whether it holds no byte of what it received.

@@ -202,18 +202,26 @@ impl Core {
         &mut self,
         mut offer: impl FnMut(SocketId, &[IoSlice<'_>]) -> Option<io::Result<usize>>,
     ) -> Vec<(SocketId, usize, io::Result<usize>)> {
-        let Some(shared) = self.shared.take() else { return Vec::new() };
+        let Some(mut shared) = self.shared.take() else { return Vec::new() };
+        // Whoever is not to have it counts as one who has had it.
+        if let Some(slot) = shared.except
+            && let Some(connection) = connection_in(&mut self.slots, slot)
+        {
+            connection.unshared = true;
+            shared.unshared.push(slot);
+        }
         let members = self.lend(shared.audience);
         let mut slices = [IoSlice::new(&[]); SHARED_PIECES_MAX];
         for (slice, piece) in slices.iter_mut().zip(&shared.pieces) {
             *slice = IoSlice::new(self.log.bytes(piece.span));
         }
         let slices = &slices[..shared.pieces.len()];
+        let (slots, shard) = (&self.slots[..], self.shard);
         let mut left = Vec::new();
-        for slot in members.iter().copied().filter(|slot| Some(*slot) != shared.except) {
-            let Some(place) = self.slots.get(slot as usize) else { continue };
+        for slot in &members {
+            let Some(place) = slots.get(*slot as usize) else { continue };
             let Some(connection) = &place.connection else { continue };
-            let socket = SocketId { shard: self.shard, slot, generation: place.generation };
+            let socket = SocketId { shard, slot: *slot, generation: place.generation };
             let said = if connection.is_sent_nothing_else() { offer(socket, slices) } else { None };
             if !matches!(said, Some(Ok(bytes)) if bytes == shared.bytes) {
                 left.push((socket, said));

@@ -11,6 +11,10 @@ use crate::harness::{House, PLAIN, WRITABLE};
 /// batches. What is said here is too short to be compressed, and nothing that would wait in a batch.
 const CONNECTIONS: usize = 8;
 
+/// What stands for a question and for a close among what is told.
+const ASKED: u8 = 2;
+const CLOSED: u8 = 3;
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// To everybody, or to everybody else.
@@ -22,6 +26,10 @@ enum Step {
     Ask {
         speaker: usize,
     },
+    /// It says its last.
+    Close {
+        speaker: usize,
+    },
     /// A socket takes so many bytes of the next send, or none at all.
     Slow {
         connection: usize,
@@ -30,14 +38,15 @@ enum Step {
     Turn,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step(closes: u32) -> impl Strategy<Value = Step> {
     let connection = 0..CONNECTIONS;
     prop_oneof![
-        4 => (connection.clone(), any::<bool>())
+        closes => connection.clone().prop_map(|speaker| Step::Close { speaker }),
+        16 => (connection.clone(), any::<bool>())
             .prop_map(|(speaker, but_the_speaker)| Step::Tell { speaker, but_the_speaker }),
-        1 => connection.clone().prop_map(|speaker| Step::Ask { speaker }),
-        1 => (connection, 0..9usize).prop_map(|(connection, takes)| Step::Slow { connection, takes }),
-        2 => Just(Step::Turn),
+        4 => connection.clone().prop_map(|speaker| Step::Ask { speaker }),
+        4 => (connection, 0..9usize).prop_map(|(connection, takes)| Step::Slow { connection, takes }),
+        8 => Just(Step::Turn),
     ]
 }
 
@@ -62,55 +71,104 @@ fn house() -> House {
     house
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    /// Against a list for each connection of what it is to hear.
-    #[test]
-    fn everybody_hears_everything_once_and_in_order(steps in prop::collection::vec(step(), 1..80)) {
-        let mut house = house();
-        let mut expected = vec![Vec::new(); CONNECTIONS];
-        // What a turn handles goes by connection.
-        let mut said: Vec<Vec<[u8; 2]>> = vec![Vec::new(); CONNECTIONS];
-        for (number, step) in steps.into_iter().chain([Step::Turn]).enumerate() {
-            match step {
-                Step::Tell { speaker, but_the_speaker } => {
-                    let message = [u8::from(but_the_speaker), u8::try_from(number).unwrap()];
-                    house.ends(speaker).input.extend([&[0x82, 0x82, 0, 0, 0, 0][..], &message].concat());
-                    said[speaker].push(message);
-                }
-                Step::Ask { speaker } => {
-                    house.ask(speaker, 0, 1);
-                    // Nothing that anybody tells.
-                    said[speaker].push([2, 0]);
-                }
-                Step::Slow { connection, takes } => {
-                    let takes = if takes == 0 { Err(ErrorKind::WouldBlock) } else { Ok(takes) };
-                    house.ends(connection).takes.push_back(takes);
-                }
-                Step::Turn => {
-                    for (speaker, said) in said.iter_mut().enumerate() {
-                        for [kind, what] in said.drain(..) {
-                            for (hearer, expected) in expected.iter_mut().enumerate() {
-                                match kind {
-                                    2 if hearer == speaker => expected.extend([0x82, 1, 7]),
-                                    1 if hearer == speaker => {}
-                                    2 => {}
-                                    _ => expected.extend([0x82, 2, kind, what]),
+/// Plays it, against a list for each connection of what it is to hear.
+fn play(mut house: House, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut expected = vec![Vec::new(); CONNECTIONS];
+    // What a turn handles goes by connection; nothing comes after a close.
+    let mut said: Vec<Vec<[u8; 2]>> = vec![Vec::new(); CONNECTIONS];
+    let mut closed = [false; CONNECTIONS];
+    for (number, step) in steps.into_iter().chain([Step::Turn]).enumerate() {
+        match step {
+            Step::Tell { speaker, but_the_speaker } => {
+                let message = [u8::from(but_the_speaker), u8::try_from(number).unwrap()];
+                house.ends(speaker).input.extend([&[0x82, 0x82, 0, 0, 0, 0][..], &message].concat());
+                said[speaker].push(message);
+            }
+            Step::Ask { speaker } => {
+                house.ask(speaker, 0, 1);
+                said[speaker].push([ASKED, 0]);
+            }
+            Step::Close { speaker } => {
+                house.close(speaker);
+                said[speaker].push([CLOSED, 0]);
+            }
+            Step::Slow { connection, takes } => {
+                let takes = if takes == 0 { Err(ErrorKind::WouldBlock) } else { Ok(takes) };
+                house.ends(connection).takes.push_back(takes);
+            }
+            Step::Turn => {
+                for (speaker, said) in said.iter_mut().enumerate() {
+                    for [kind, what] in said.drain(..) {
+                        if closed[speaker] {
+                            continue;
+                        }
+                        match kind {
+                            ASKED => expected[speaker].extend([0x82, 1, 7]),
+                            CLOSED => {
+                                expected[speaker].extend([0x88, 0]);
+                                closed[speaker] = true;
+                            }
+                            _ => {
+                                let hears =
+                                    |hearer: usize| !closed[hearer] && (kind == 0 || hearer != speaker);
+                                for (_, expected) in
+                                    expected.iter_mut().enumerate().filter(|(hearer, _)| hears(*hearer))
+                                {
+                                    expected.extend([0x82, 2, kind, what]);
                                 }
                             }
                         }
                     }
-                    house.turn(&(0..CONNECTIONS).collect::<Vec<_>>());
                 }
+                house.turn(&(0..CONNECTIONS).collect::<Vec<_>>());
             }
         }
-        for _ in 0..100 {
-            house.turn_now(&(0..CONNECTIONS).map(|connection| (connection, WRITABLE)).collect::<Vec<_>>());
-        }
-        for (connection, expected) in expected.iter().enumerate() {
-            prop_assert_eq!(&house.ends(connection).sent, expected, "connection {}", connection);
-        }
-        prop_assert_eq!(house.shard.connections(), CONNECTIONS);
     }
+    for _ in 0..100 {
+        house.turn_now(&(0..CONNECTIONS).map(|connection| (connection, WRITABLE)).collect::<Vec<_>>());
+    }
+    for (connection, expected) in expected.iter().enumerate() {
+        prop_assert_eq!(&house.ends(connection).sent, expected, "connection {}", connection);
+    }
+    let there = closed.iter().filter(|closed| !**closed).count();
+    prop_assert_eq!(house.shard.connections(), there);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Where everybody takes it in another form.
+    #[test]
+    fn everybody_hears_everything_once_and_in_order(steps in prop::collection::vec(step(0), 1..80)) {
+        play(house(), steps)?;
+    }
+
+    /// Where all of them take the same bytes, and some go meanwhile.
+    #[test]
+    fn everybody_alike_hears_everything_once_and_in_order(steps in prop::collection::vec(step(1), 1..80)) {
+        play(House::new(CONNECTIONS), steps)?;
+    }
+}
+
+#[test]
+fn what_is_shared_is_one_send_for_each_and_is_in_no_outbox() {
+    let mut house = House::new(4);
+    house.settle();
+    house.sends.borrow_mut().clear();
+    for number in 0..3 {
+        house.ends(0).input.extend([0x82, 0x82, 0, 0, 0, 0, 1, number]);
+    }
+    house.ask(3, 0, 1);
+    house.turn(&[0, 3]);
+    let told = [[0x82, 2, 1, 0], [0x82, 2, 1, 1], [0x82, 2, 1, 2]].concat();
+    for hearer in [1, 2] {
+        assert_eq!(house.ends(hearer).sent, told);
+    }
+    assert_eq!(house.ends(3).sent, [&told[..], &[0x82, 1, 7]].concat(), "in the order in which it was said");
+    assert!(house.ends(0).sent.is_empty());
+    let mut sends = house.sends.borrow().clone();
+    sends.sort_unstable();
+    assert_eq!(sends, [1, 2, 3]);
+    assert_eq!(house.shard.counters().messages_sent, 3 * 3 + 1);
 }
