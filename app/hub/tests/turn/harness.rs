@@ -42,7 +42,12 @@ impl Kit for Generous {
             cx.everyone((but_the_sender == 1).then_some(from), &Outgoing::Binary(payload));
         } else if let Message::Binary(payload) = message {
             let kibibytes = usize::from(payload.first().copied().unwrap_or_default());
-            cx.send_binary(from, Payload::Owned(vec![7; (kibibytes << 10).max(1)]));
+            let answer = if kibibytes == 0 {
+                Payload::Borrowed(&[7])
+            } else {
+                Payload::Owned(vec![7; kibibytes << 10])
+            };
+            cx.send_binary(from, answer);
         } else {
             cx.hold(from);
         }

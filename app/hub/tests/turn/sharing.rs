@@ -76,7 +76,7 @@ fn play(mut house: House, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut expected = vec![Vec::new(); CONNECTIONS];
     // What a turn handles goes by connection; nothing comes after a close.
     let mut said: Vec<Vec<[u8; 2]>> = vec![Vec::new(); CONNECTIONS];
-    let mut closed = [false; CONNECTIONS];
+    let (mut closed, mut messages) = ([false; CONNECTIONS], 0);
     for (number, step) in steps.into_iter().chain([Step::Turn]).enumerate() {
         match step {
             Step::Tell { speaker, but_the_speaker } => {
@@ -103,7 +103,10 @@ fn play(mut house: House, steps: Vec<Step>) -> Result<(), TestCaseError> {
                             continue;
                         }
                         match kind {
-                            ASKED => expected[speaker].extend([0x82, 1, 7]),
+                            ASKED => {
+                                expected[speaker].extend([0x82, 1, 7]);
+                                messages += 1;
+                            }
                             CLOSED => {
                                 expected[speaker].extend([0x88, 0]);
                                 closed[speaker] = true;
@@ -115,6 +118,7 @@ fn play(mut house: House, steps: Vec<Step>) -> Result<(), TestCaseError> {
                                     expected.iter_mut().enumerate().filter(|(hearer, _)| hears(*hearer))
                                 {
                                     expected.extend([0x82, 2, kind, what]);
+                                    messages += 1;
                                 }
                             }
                         }
@@ -132,6 +136,7 @@ fn play(mut house: House, steps: Vec<Step>) -> Result<(), TestCaseError> {
     }
     let there = closed.iter().filter(|closed| !**closed).count();
     prop_assert_eq!(house.shard.connections(), there);
+    prop_assert_eq!(house.shard.counters().messages_sent, messages);
     Ok(())
 }
 
