@@ -92,7 +92,9 @@ impl Core {
             return;
         }
         self.end_sharing();
-        let kind = self.at(slot).and_then(Connection::kind);
+        let Some(connection) = self.at_mut(slot) else { return };
+        connection.door_position = NOWHERE;
+        let kind = connection.kind();
         let Some(everyone) = self.everyone.get_mut(usize::from(door.0)) else { return };
         let Some(moved) = everyone.exit(position, kind) else { return };
         if let Some(connection) = self.at_mut(moved) {

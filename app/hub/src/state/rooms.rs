@@ -33,8 +33,7 @@ impl Core {
         if self.get(socket).is_none_or(|connection| connection.variant.wants_binary) {
             return;
         }
-        // What was said before comes as it was then.
-        self.unshare(socket.slot);
+        // What is shared already comes as it was then.
         let Some(connection) = connection_in(&mut self.slots, socket.slot) else { return };
         let before = connection.kind();
         connection.variant.wants_binary = true;

@@ -210,11 +210,21 @@ impl House {
 
     /// A turn in which these are ready.
     pub(crate) fn turn_now(&mut self, events: &[(usize, Readiness)]) {
+        self.begin_turn(events);
+        self.finish_turn();
+    }
+
+    /// The part of a turn in which these are read.
+    pub(crate) fn begin_turn(&mut self, events: &[(usize, Readiness)]) {
         self.shard.begin_turn(Now { ms: self.now_ms, unix_ms: self.now_ms });
         self.links.read_carry_over(&mut self.shard);
         for (connection, readiness) in events {
             self.links.ready(&mut self.shard, self.pipes[*connection].0, *readiness);
         }
+    }
+
+    /// The part in which there is sent.
+    pub(crate) fn finish_turn(&mut self) {
         let removed = self.links.finish_turn(&mut self.shard, self.now_ms);
         self.removed.extend(removed.into_iter().map(|(token, _)| token));
     }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use fanfare_hub::{Arrival, DeflateParameters};
 use proptest::prelude::*;
 
-use crate::harness::{House, PLAIN, WRITABLE};
+use crate::harness::{ENDED, House, PLAIN, READABLE, WRITABLE};
 
 /// Of each kind of connection two: as they come, those who want bytes, those who have agreed to compression, and those who want
 /// batches. What is said here is too short to be compressed, and nothing that would wait in a batch.
@@ -26,9 +26,10 @@ enum Step {
     Ask {
         speaker: usize,
     },
-    /// It says its last.
+    /// It says its last, with a close frame or by ending its direction alone.
     Close {
         speaker: usize,
+        frame: bool,
     },
     /// A socket takes so many bytes of the next send, or none at all.
     Slow {
@@ -41,7 +42,7 @@ enum Step {
 fn step(closes: u32) -> impl Strategy<Value = Step> {
     let connection = 0..CONNECTIONS;
     prop_oneof![
-        closes => connection.clone().prop_map(|speaker| Step::Close { speaker }),
+        closes => (connection.clone(), any::<bool>()).prop_map(|(speaker, frame)| Step::Close { speaker, frame }),
         16 => (connection.clone(), any::<bool>())
             .prop_map(|(speaker, but_the_speaker)| Step::Tell { speaker, but_the_speaker }),
         4 => connection.clone().prop_map(|speaker| Step::Ask { speaker }),
@@ -79,6 +80,9 @@ fn play(mut house: House, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let (mut closed, mut messages) = ([false; CONNECTIONS], 0);
     for (number, step) in steps.into_iter().chain([Step::Turn]).enumerate() {
         match step {
+            // Nobody says anything after the last.
+            Step::Tell { speaker, .. } | Step::Ask { speaker } | Step::Close { speaker, .. }
+                if house.ends(speaker).ended => {}
             Step::Tell { speaker, but_the_speaker } => {
                 let message = [u8::from(but_the_speaker), u8::try_from(number).unwrap()];
                 house.ends(speaker).input.extend([&[0x82, 0x82, 0, 0, 0, 0][..], &message].concat());
@@ -88,9 +92,12 @@ fn play(mut house: House, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 house.ask(speaker, 0, 1);
                 said[speaker].push([ASKED, 0]);
             }
-            Step::Close { speaker } => {
-                house.close(speaker);
-                said[speaker].push([CLOSED, 0]);
+            Step::Close { speaker, frame } => {
+                if frame {
+                    house.close(speaker);
+                }
+                house.ends(speaker).ended = true;
+                said[speaker].push([CLOSED, u8::from(frame)]);
             }
             Step::Slow { connection, takes } => {
                 let takes = if takes == 0 { Err(ErrorKind::WouldBlock) } else { Ok(takes) };
@@ -108,7 +115,7 @@ fn play(mut house: House, steps: Vec<Step>) -> Result<(), TestCaseError> {
                                 messages += 1;
                             }
                             CLOSED => {
-                                expected[speaker].extend([0x88, 0]);
+                                expected[speaker].extend(&[0x88, 0][..2 * usize::from(what)]);
                                 closed[speaker] = true;
                             }
                             _ => {
@@ -124,7 +131,11 @@ fn play(mut house: House, steps: Vec<Step>) -> Result<(), TestCaseError> {
                         }
                     }
                 }
-                house.turn(&(0..CONNECTIONS).collect::<Vec<_>>());
+                house.now_ms += 1;
+                let ready = |connection: usize| if house.ends(connection).ended { ENDED } else { READABLE };
+                let ready: Vec<_> =
+                    (0..CONNECTIONS).map(|connection| (connection, ready(connection))).collect();
+                house.turn_now(&ready);
             }
         }
     }
@@ -149,11 +160,33 @@ proptest! {
         play(house(), steps)?;
     }
 
+    /// Where all but one take the same bytes, so that what that one says is shared, and what the others say is not.
+    #[test]
+    fn with_one_who_differs_everybody_hears_everything_once_and_in_order(
+        steps in prop::collection::vec(step(1), 1..80),
+    ) {
+        let mut house = House::new(CONNECTIONS - 1);
+        house.arrive(PLAIN, &Arrival { wants_binary: true, ..Arrival::default() }, &mut []);
+        house.settle();
+        play(house, steps)?;
+    }
+
     /// Where all of them take the same bytes, and some go meanwhile.
     #[test]
     fn everybody_alike_hears_everything_once_and_in_order(steps in prop::collection::vec(step(1), 1..80)) {
         play(House::new(CONNECTIONS), steps)?;
     }
+}
+
+#[test]
+fn whoever_comes_in_the_middle_of_a_turn_hears_nothing_of_what_was_said_before() {
+    let mut house = House::new(3);
+    house.ends(0).input.extend([0x82, 0x82, 0, 0, 0, 0, 0, 1]);
+    house.begin_turn(&[(0, READABLE)]);
+    let newcomer = house.connect(&mut [0x82, 0x82, 0, 0, 0, 0, 0, 2]);
+    house.finish_turn();
+    assert_eq!(house.ends(newcomer).sent, [0x82, 2, 0, 2]);
+    assert_eq!(house.ends(1).sent, [0x82, 2, 0, 1, 0x82, 2, 0, 2]);
 }
 
 #[test]
