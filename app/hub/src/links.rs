@@ -4,10 +4,14 @@
 //! where the event says that the peer has ended, to the end. What a connection may not read in this turn goes into the
 //! carry-over. The driver gives this sockets, the simulation its pipes.
 
+mod link;
+
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 
 use fanfare_session::{FRAMES_PARSED, Share};
+
+use link::Link;
 
 use crate::envelope::DoorId;
 use crate::ids::SocketId;
@@ -51,22 +55,6 @@ const LINGER_BYTES_MAX: u32 = 4 << 20;
 /// No transport: there are far fewer.
 const NONE: u32 = u32::MAX;
 
-#[derive(Debug)]
-struct Link<T> {
-    transport: T,
-    /// `None` while it only lingers.
-    socket: Option<SocketId>,
-    /// The transport may have bytes that no event will announce again.
-    unread: bool,
-    /// Read to the end: the event said that it has come.
-    to_end: bool,
-    in_carry_over: bool,
-    paused: bool,
-    lingered_bytes: u32,
-    /// Which of those that had its number.
-    generation: u32,
-}
-
 /// A shard's transports.
 #[derive(Debug)]
 pub struct Links<T> {
@@ -88,38 +76,6 @@ pub struct Links<T> {
     unsent: bool,
     /// The shard has more to do than a turn does.
     unsettled: bool,
-}
-
-impl<T: Transport> Link<T> {
-    /// Looks at what a read of `room` bytes gave: how many came, 0 where it is to be tried again; `None` where that was all.
-    #[inline]
-    fn took(
-        &mut self,
-        shard: &mut Shard,
-        socket: SocketId,
-        room: usize,
-        read: io::Result<usize>,
-    ) -> Option<usize> {
-        match read {
-            Ok(0) => {
-                self.unread = false;
-                shard.end_of_input(socket);
-                None
-            }
-            Ok(bytes) => {
-                // A short read empties an edge-triggered socket, unless its end is there to be read as well.
-                self.unread = bytes == room || self.to_end;
-                Some(bytes)
-            }
-            Err(error) => {
-                self.unread = error.kind() == ErrorKind::Interrupted;
-                if error.kind() != ErrorKind::WouldBlock && !self.unread {
-                    shard.lost(socket);
-                }
-                self.unread.then_some(0)
-            }
-        }
-    }
 }
 
 impl<T: Transport> Default for Links<T> {

@@ -5,7 +5,7 @@ use fanfare_session::websocket::CloseCode;
 use super::face::Shard;
 use crate::envelope::{DoorId, Passage};
 use crate::limits::Dialect;
-use crate::state::{Carrier, Closed, Connection, Core, EngineAnswer, Gone, NOOP, NOWHERE, Role};
+use crate::state::{Carrier, Closed, Core, EngineAnswer, Gone, NOOP, NOWHERE, Role};
 
 /// Departures that one turn tells of, counted by rooms: whoever leaves a hundred rooms costs a hundred. Measured: a million
 /// rooms left at once kept everybody else waiting for 3 s where one turn told of them all (`docs/trials.md`).

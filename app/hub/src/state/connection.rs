@@ -6,10 +6,10 @@ use fanfare_session::Session;
 use fanfare_session::websocket::DeflateParameters;
 use smallvec::SmallVec;
 
+use super::audience::Audience;
 use super::core::Gone;
 use super::handshake::Handshake;
 use super::role::{Carrier, Member, Role};
-use super::shared::Audience;
 use crate::envelope::DoorId;
 use crate::fanout::{Outbox, Variant};
 use crate::ids::{EngineId, SocketId, User};

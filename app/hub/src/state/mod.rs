@@ -1,6 +1,7 @@
 //! What a shard is made of, apart from its kits: connections, members of rooms, outboxes, timers, memory. Kits act on it
 //! through their contexts; the [`Shard`](crate::Shard) drives it.
 
+mod audience;
 mod budget;
 mod common;
 mod connection;

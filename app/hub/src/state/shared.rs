@@ -9,13 +9,13 @@ use std::io::{self, IoSlice};
 
 use smallvec::SmallVec;
 
+use super::audience::{Alike, Audience};
 use super::connection::connection_in;
 use super::core::Core;
-use super::deliver::{Alike, enqueue};
+use super::deliver::enqueue;
 use crate::envelope::DoorId;
 use crate::fanout::{Encoded, Outgoing, Span, Variant};
 use crate::ids::SocketId;
-use crate::room::{Crowd, RoomIndex};
 
 /// Bytes that are shared at most, for all members together: what a turn sends.
 const SHARED_BYTES_MAX: usize = 8 << 20;
@@ -31,15 +31,6 @@ const ENCODED_BYTES_MORE: usize = 64;
 
 /// Members at most who are sent something else besides; with more the sharing does not pay.
 const UNSHARED_MAX: usize = 64;
-
-/// Who is told something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Audience {
-    /// The members of a room.
-    Room(RoomIndex),
-    /// Everyone at a door.
-    Door(DoorId),
-}
 
 /// What an audience is to be sent.
 #[derive(Debug)]
@@ -127,31 +118,6 @@ impl Core {
             self.put(slot, &[Piece { span, messages: 1 }]);
         }
         true
-    }
-
-    fn crowd(&self, audience: Audience) -> Option<&Crowd> {
-        match audience {
-            Audience::Room(index) => self.rooms.members(index),
-            Audience::Door(door) => self.everyone.get(usize::from(door.0)),
-        }
-    }
-
-    fn crowd_mut(&mut self, audience: Audience) -> Option<&mut Crowd> {
-        match audience {
-            Audience::Room(index) => self.rooms.members_mut(index),
-            Audience::Door(door) => self.everyone.get_mut(usize::from(door.0)),
-        }
-    }
-
-    /// Lends the slots of an audience out, to be put back with [`Core::restore`] before anybody comes or goes.
-    pub(super) fn lend(&mut self, audience: Audience) -> Vec<u32> {
-        self.crowd_mut(audience).map(Crowd::lend).unwrap_or_default()
-    }
-
-    pub(super) fn restore(&mut self, audience: Audience, slots: Vec<u32>) {
-        if let Some(crowd) = self.crowd_mut(audience) {
-            crowd.restore(slots);
-        }
     }
 
     /// This connection is about to be sent something else, or to be sent nothing more: what it shares comes before that.

@@ -84,7 +84,8 @@ fn play(mut house: House, steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::Tell { speaker, .. } | Step::Ask { speaker } | Step::Close { speaker, .. }
                 if house.ends(speaker).ended => {}
             Step::Tell { speaker, but_the_speaker } => {
-                let message = [u8::from(but_the_speaker), u8::try_from(number).unwrap()];
+                let message =
+                    [u8::from(but_the_speaker), u8::try_from(number).expect("fewer than 256 steps")];
                 house.ends(speaker).input.extend([&[0x82, 0x82, 0, 0, 0, 0][..], &message].concat());
                 said[speaker].push(message);
             }
@@ -209,4 +210,17 @@ fn what_is_shared_is_one_send_for_each_and_is_in_no_outbox() {
     sends.sort_unstable();
     assert_eq!(sends, [1, 2, 3]);
     assert_eq!(house.shard.counters().messages_sent, 3 * 3 + 1);
+}
+
+#[test]
+fn nothing_is_offered_to_a_socket_that_has_failed_meanwhile() {
+    let mut house = House::new(3);
+    house.sends.borrow_mut().clear();
+    house.ends(0).input.extend([0x82, 0x82, 0, 0, 0, 0, 0, 1]);
+    house.ends(1).fails.push_back(ErrorKind::ConnectionReset);
+    house.turn(&[0, 1]);
+    assert_eq!(house.shard.connections(), 2);
+    let mut sends = house.sends.borrow().clone();
+    sends.sort_unstable();
+    assert_eq!(sends, [0, 2]);
 }
