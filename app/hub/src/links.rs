@@ -69,6 +69,8 @@ pub struct Links<T> {
     buffer: Box<[u8]>,
     removed: Vec<(Token, T)>,
     unlinked: Vec<SocketId>,
+    /// Those that have taken no more for the first time.
+    unwatched: Vec<Token>,
     /// Reads in this turn, and in the one before.
     reads: u32,
     reads_before: u32,
@@ -90,6 +92,7 @@ impl<T: Transport> Default for Links<T> {
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             removed: Vec::new(),
             unlinked: Vec::new(),
+            unwatched: Vec::new(),
             reads: 0,
             reads_before: 0,
             unsent: false,
@@ -100,7 +103,8 @@ impl<T: Transport> Default for Links<T> {
 
 impl<T: Transport> Links<T> {
     /// Takes a connection in whose upgrade has been answered, with the bytes that came with its request. Register it with
-    /// the poller under the token before the next poll; it is read in the next turn in any case.
+    /// the poller under the token before the next poll; where that does not announce what has come already it is read in the
+    /// next turn in any case.
     pub fn insert(
         &mut self,
         shard: &mut Shard,
@@ -108,6 +112,7 @@ impl<T: Transport> Links<T> {
         arrival: &Arrival,
         transport: T,
         early: &mut [u8],
+        is_announced: bool,
     ) -> Token {
         let socket = shard.accept(door, arrival);
         self.generation = self.generation.wrapping_add(1);
@@ -117,6 +122,7 @@ impl<T: Transport> Links<T> {
             unread: true,
             to_end: false,
             in_carry_over: false,
+            watched: false,
             paused: false,
             lingered_bytes: 0,
             generation: self.generation,
@@ -129,14 +135,14 @@ impl<T: Transport> Links<T> {
             self.links.len() - 1
         };
         self.belongs_to(index, socket);
-        if early.is_empty() {
-            self.carry(index);
-        } else {
+        if !early.is_empty() {
             let reading = shard.receive(socket, early, &mut Share::default());
             if let Some((_, carrier)) = shard.take_moved() {
                 self.belongs_to(index, carrier);
             }
             self.after_reading(index, reading);
+        }
+        if !is_announced {
             self.carry(index);
         }
         Token(index)
@@ -166,6 +172,12 @@ impl<T: Transport> Links<T> {
         let link = self.links.get_mut(index)?.as_mut()?;
         // All are of this shard.
         link.socket.is_some_and(|known| known.is_same_here(socket)).then_some(link)
+    }
+
+    /// Transports that have taken no more for the first time: the poller has to be asked to say when something fits again, and
+    /// to say so if it does already. Nearly no transport ever is one, and none is asked about before.
+    pub fn next_unwatched(&mut self) -> Option<Token> {
+        self.unwatched.pop()
     }
 
     /// Connections that have gone and had no transport.
@@ -420,7 +432,7 @@ impl<T: Transport> Links<T> {
             })
         });
         for (socket, offered, said) in left {
-            Self::note_sent(shard, socket, offered, said);
+            self.note_sent(shard, socket, offered, said);
         }
     }
 
@@ -443,12 +455,23 @@ impl<T: Transport> Links<T> {
             }
         };
         let taken = *result.as_ref().unwrap_or(&0);
-        Self::note_sent(shard, socket, offered, result);
+        self.note_sent(shard, socket, offered, result);
         taken
     }
 
     /// Tells the shard what a socket said to so many bytes.
-    fn note_sent(shard: &mut Shard, socket: SocketId, offered: usize, said: io::Result<usize>) {
+    fn note_sent(&mut self, shard: &mut Shard, socket: SocketId, offered: usize, said: io::Result<usize>) {
+        let takes_no_more = match &said {
+            Ok(bytes) => *bytes != SEND_BYTES_MAX && *bytes < offered,
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        };
+        if takes_no_more
+            && let Some(index) = self.index_of(socket)
+            && let Some(link) = self.links[index].as_mut()
+            && !std::mem::replace(&mut link.watched, true)
+        {
+            self.unwatched.push(Token(index));
+        }
         match said {
             Ok(bytes) if bytes == SEND_BYTES_MAX => shard.sent_part(socket, bytes),
             Ok(bytes) => shard.sent(socket, bytes, bytes < offered),

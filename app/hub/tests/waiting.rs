@@ -78,7 +78,8 @@ impl House {
         for _ in 0..connections {
             let pipe = Pipe::default();
             let arrival = Arrival { deflate, ..Arrival::default() };
-            let token = house.links.insert(&mut house.shard, DoorId(0), &arrival, pipe.clone(), &mut []);
+            let token =
+                house.links.insert(&mut house.shard, DoorId(0), &arrival, pipe.clone(), &mut [], false);
             house.pipes.push((token, pipe));
         }
         house.rest();

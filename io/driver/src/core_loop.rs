@@ -83,8 +83,12 @@ impl CoreLoop {
         tokio::pin!(sleep);
         // None once it has fired: it has to be set again then, also where there is nothing left to wait for.
         let mut sleeps_until_ms = Some(u64::MAX);
+        let mut is_polled = true;
         loop {
-            poll.get_mut().poll(&mut events, Some(Duration::ZERO))?;
+            events.clear();
+            if is_polled {
+                poll.get_mut().poll(&mut events, Some(Duration::ZERO))?;
+            }
             let now = self.clock.now();
             if self.turn(&events, &registry, now) {
                 return Ok(());
@@ -92,6 +96,7 @@ impl CoreLoop {
             let more = self.links.has_carry_over() || !self.mail.is_empty();
             if more || events.iter().count() == EVENTS_PER_TURN {
                 tokio::task::yield_now().await;
+                is_polled = true;
                 continue;
             }
             let wake_at_ms = self.wake_at_ms(now);
@@ -101,11 +106,19 @@ impl CoreLoop {
                     Duration::from_millis(wake_at_ms.saturating_sub(now.ms)).min(Duration::from_secs(3_600));
                 sleep.as_mut().reset(tokio::time::Instant::now() + wait);
             }
-            tokio::select! {
-                ready = poll.readable() => ready?.clear_ready(),
-                () = self.entrance.notify.notified() => {}
-                () = &mut sleep => sleeps_until_ms = None,
-            }
+            // A turn does everything that there is, whichever it is for; only for sockets the poller has to be asked.
+            is_polled = tokio::select! {
+                biased;
+                ready = poll.readable() => {
+                    ready?.clear_ready();
+                    true
+                }
+                () = self.entrance.notify.notified() => false,
+                () = &mut sleep => {
+                    sleeps_until_ms = None;
+                    false
+                }
+            };
         }
     }
 
@@ -134,9 +147,10 @@ impl CoreLoop {
         }
         let stopped = self.read_mail(registry);
         self.shard.handle_posts();
-        for (_, mut socket) in self.links.finish_turn(&mut self.shard, now.ms) {
-            // A socket that is dropped leaves the poller by itself; this one may still be known to it by its number.
-            let _ = registry.deregister(&mut socket.stream);
+        // A socket that is dropped leaves the poller by itself: nobody else has its descriptor.
+        drop(self.links.finish_turn(&mut self.shard, now.ms));
+        while let Some(token) = self.links.next_unwatched() {
+            self.watch(registry, token);
         }
         while let Some((socket, answer)) = self.shard.next_answer() {
             self.polls.answer(socket, answer);
@@ -161,11 +175,20 @@ impl CoreLoop {
 
     fn let_in(&mut self, registry: &Registry, newcomer: Newcomer) {
         let Newcomer { door, arrival, socket, mut early } = newcomer;
-        let token = self.links.insert(&mut self.shard, door, &arrival, socket, &mut early);
+        let token = self.links.insert(&mut self.shard, door, &arrival, socket, &mut early, true);
+        let Some(socket) = self.links.transport(token) else { return };
+        // That it can be written to would be news at once, and cost each newcomer a turn.
+        if let Err(error) = registry.register(&mut socket.stream, mio::Token(token.0), Interest::READABLE) {
+            tracing::error!(%error, "a socket could not be registered with the poller");
+        }
+    }
+
+    /// From now on it is news that a socket can be written to; if it can already, that is the first.
+    fn watch(&mut self, registry: &Registry, token: Token) {
         let Some(socket) = self.links.transport(token) else { return };
         let both = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = registry.register(&mut socket.stream, mio::Token(token.0), both) {
-            tracing::error!(%error, "a socket could not be registered with the poller");
+        if let Err(error) = registry.reregister(&mut socket.stream, mio::Token(token.0), both) {
+            tracing::error!(%error, "a socket could not be watched for being written to");
         }
     }
 

@@ -176,7 +176,12 @@ fn hand_over(
         Ok(parts) => (tcp(parts.io.into_inner().into_inner()?)?, parts.read_buf),
         // Another's server, such as axum's: a plain stream of it is taken over as well.
         Err(upgraded) => match downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => (tcp(parts.io.into_inner())?, parts.read_buf),
+            Ok(parts) => {
+                let stream = parts.io.into_inner();
+                // It need not have been done, and Nagle's delay would hold back every second answer for 40 ms.
+                stream.set_nodelay(true)?;
+                (tcp(stream)?, parts.read_buf)
+            }
             Err(upgraded) => (bridge(upgraded)?, Bytes::new()),
         },
     };
@@ -185,8 +190,6 @@ fn hand_over(
 }
 
 fn tcp(stream: TcpStream) -> std::io::Result<Stream> {
-    // Another's server need not have done so, and Nagle's delay would hold back every second answer for 40 ms.
-    stream.set_nodelay(true)?;
     Ok(Stream::Tcp(mio::net::TcpStream::from_std(stream.into_std()?)))
 }
 

@@ -265,7 +265,7 @@ impl World {
             };
             let end = ServerEnd(Rc::clone(&client.wire));
             let door = if client.socketio { SOCKETIO } else { DoorId(client.door) };
-            client.token = Some(links.insert(shard, door, &arrival, end, &mut []).0);
+            client.token = Some(links.insert(shard, door, &arrival, end, &mut [], false).0);
         }
         while shard.takes_mail()
             && let Some((from, envelopes, bytes)) = mail.pop_front()

@@ -16,6 +16,8 @@ pub(super) struct Link<T> {
     /// Read to the end: the event said that it has come.
     pub(super) to_end: bool,
     pub(super) in_carry_over: bool,
+    /// The poller has been asked to say when something fits again.
+    pub(super) watched: bool,
     pub(super) paused: bool,
     pub(super) lingered_bytes: u32,
     /// Which of those that had its number.

@@ -175,7 +175,7 @@ impl House {
     pub(crate) fn arrive(&mut self, door: DoorId, arrival: &Arrival, early: &mut [u8]) -> usize {
         let number = self.pipes.len();
         let pipe = Pipe { number, sends: Rc::clone(&self.sends), ..Pipe::default() };
-        let token = self.links.insert(&mut self.shard, door, arrival, pipe.clone(), early);
+        let token = self.links.insert(&mut self.shard, door, arrival, pipe.clone(), early, false);
         self.pipes.push((token, pipe));
         number
     }

@@ -176,3 +176,17 @@ fn a_large_payload_is_compressed_where_that_was_agreed() {
     house.settle();
     assert!(house.ends(peer).sent_bytes < 10 << 10, "{}", house.ends(peer).sent_bytes);
 }
+
+#[test]
+fn a_socket_is_watched_from_the_first_time_on_that_it_takes_no_more() {
+    let mut house = House::new(2);
+    for takes in [Ok(2), Err(ErrorKind::WouldBlock)] {
+        house.ends(1).takes.push_back(takes);
+        house.ask(1, 0, 1);
+        house.ask(0, 0, 1);
+        house.turn(&[0, 1]);
+        house.turn_now(&[(1, WRITABLE)]);
+    }
+    assert_eq!(house.links.next_unwatched(), Some(house.pipes[1].0));
+    assert_eq!(house.links.next_unwatched(), None, "once, and nobody else");
+}
