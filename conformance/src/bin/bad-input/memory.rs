@@ -148,7 +148,8 @@ pub(crate) async fn stalled_inflaters(flags: &Flags) -> Outcome<String> {
 pub(crate) async fn crowd_never_reads(flags: &Flags) -> Outcome<String> {
     let trial = Trial::start(flags, &[]).await?;
     let address = trial.server.address();
-    let (count, messages) = flags.pick((200, 12), (1_000, 40));
+    // A turn offers each 256 KiB, and a socket's buffer may grow to 4 MiB before it refuses any: it takes more than sixteen.
+    let (count, messages) = flags.pick((200, 24), (1_000, 40));
     let crowd = all(count, move |_| async move {
         let mut client = Client::connect_narrow(address, "/chat?binary=1", 8 << 10).await?;
         client.join("talk").await?;
