@@ -71,6 +71,7 @@ impl CoreLoop {
     /// # Errors
     /// Where the poller fails, which it does not while the process has its descriptors.
     pub(crate) async fn run(mut self, poll: Poll) -> io::Result<()> {
+        trim::keep();
         let registry = poll.registry().try_clone()?;
         #[expect(
             deprecated,

@@ -1,9 +1,23 @@
-//! After a burst its memory goes back to the system.
+//! Memory goes back to the system after a burst, and not before.
+//!
+//! Left to itself, the allocator of glibc gives a large buffer back as soon as it is free, and has it made of new pages again for the next
+//! message: an echo of 16 MiB takes 18 ms with that and 8 without. So what is free is kept until a burst is over.
 //!
 //! The allocator of glibc keeps pages that are free as long as something above them is in use, which after a burst is nearly always so:
 //! 57 KB stayed for each of 10,000 connections that had been sent 64 KiB (`bench/README.md`). Only when it is told to does it look for
 //! whole pages within.
-#![expect(unsafe_code, reason = "the one call that says so is C; measured in bench/README.md, \"Memory\"")]
+#![expect(
+    unsafe_code,
+    reason = "the calls that say so are C; measured in bench/README.md, \"Memory\" and \"Large messages\""
+)]
+
+use std::sync::Once;
+
+/// What may lie free at the end of the allocator's memory before it gives it back by itself.
+const KEPT_BYTES: i32 = 256 << 20;
+
+/// From here on a buffer is mapped by itself, and unmapped when it is free: the most that the allocator takes.
+const MAPPED_BYTES: i32 = 32 << 20;
 
 /// So much less than before is a burst that is over.
 const BURST_BYTES_MIN: usize = 32 << 20;
@@ -39,6 +53,19 @@ impl Trim {
     pub(crate) fn wake_at_ms(&self) -> Option<u64> {
         self.due_ms
     }
+}
+
+/// From now on what is free is kept until [`give_back`], in the whole process.
+pub(crate) fn keep() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        // SAFETY: they take numbers, and may be called from any thread at any time (mallopt(3)).
+        unsafe {
+            libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
+        }
+    });
 }
 
 /// Gives back what is free, in the whole process, from another thread: it takes the time of unmapping it. The allocator is locked piece by
