@@ -21,7 +21,7 @@ use crate::entrance::Entrance;
 use crate::mailbox::{Mail, Mailboxes};
 use crate::polls::Polls;
 use crate::transport::{Newcomer, Socket};
-use crate::trim::{self, Trim};
+use crate::trim::{self, Free, Trim};
 
 /// Events taken from the poller at once; where there are more, the next turn takes them.
 const EVENTS_PER_TURN: usize = 1024;
@@ -71,7 +71,6 @@ impl CoreLoop {
     /// # Errors
     /// Where the poller fails, which it does not while the process has its descriptors.
     pub(crate) async fn run(mut self, poll: Poll) -> io::Result<()> {
-        trim::keep();
         let registry = poll.registry().try_clone()?;
         #[expect(
             deprecated,
@@ -168,8 +167,10 @@ impl CoreLoop {
             // They may have been emptied while they were being filled, and then nobody says so.
             self.entrance.notify.notify_one();
         }
-        if self.trim.is_due(self.shard.held_bytes(), now.ms) {
-            trim::give_back();
+        match self.trim.note(self.shard.held_bytes(), now.ms) {
+            Free::AsBefore => {}
+            Free::Keep => trim::keep(),
+            Free::GiveBack => trim::give_back(),
         }
         stopped || self.is_drained(now)
     }

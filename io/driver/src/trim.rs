@@ -1,7 +1,7 @@
 //! Memory goes back to the system after a burst, and not before.
 //!
 //! Left to itself, the allocator of glibc gives a large buffer back as soon as it is free, and has it made of new pages again for the next
-//! message: an echo of 16 MiB takes 18 ms with that and 8 without. So what is free is kept until a burst is over.
+//! message: an echo of 16 MiB takes 18 ms with that and 8 without. So what is free during a burst is kept until it is over.
 //!
 //! The allocator of glibc keeps pages that are free as long as something above them is in use, which after a burst is nearly always so:
 //! 57 KB stayed for each of 10,000 connections that had been sent 64 KiB (`bench/README.md`). Only when it is told to does it look for
@@ -11,16 +11,17 @@
     reason = "the calls that say so are C; measured in bench/README.md, \"Memory\" and \"Large messages\""
 )]
 
-use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What may lie free at the end of the allocator's memory before it gives it back by itself.
+/// What may lie free at the end of the allocator's memory before it gives it back by itself: during a burst, and after one.
 const KEPT_BYTES: i32 = 256 << 20;
+const KEPT_BYTES_AFTER: i32 = 4 << 20;
 
 /// From here on a buffer is mapped by itself, and unmapped when it is free: the most that the allocator takes.
 const MAPPED_BYTES: i32 = 32 << 20;
 
-/// So much less than before is a burst that is over.
-const BURST_BYTES_MIN: usize = 32 << 20;
+/// So much is a burst, and so much less than before one that is over.
+const BURST_BYTES_MIN: usize = 8 << 20;
 
 /// How long it has to be over: what comes again at once would only be asked for again.
 const SETTLED_MS: u64 = 2_000;
@@ -31,11 +32,33 @@ pub(crate) struct Trim {
     /// The most since memory was last given back.
     most_bytes: usize,
     due_ms: Option<u64>,
+    /// What is free is kept.
+    keeps: bool,
+}
+
+/// What is to be done about what is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Free {
+    /// As it is.
+    AsBefore,
+    /// To be kept from now on.
+    Keep,
+    /// To be given back.
+    GiveBack,
 }
 
 impl Trim {
-    /// Notes what is held at the end of a turn. Says whether memory is to be given back now.
-    pub(crate) fn is_due(&mut self, held_bytes: usize, now_ms: u64) -> bool {
+    /// Notes what is held at the end of a turn.
+    pub(crate) fn note(&mut self, held_bytes: usize, now_ms: u64) -> Free {
+        if held_bytes >= BURST_BYTES_MIN && !self.keeps {
+            self.keeps = true;
+            self.most_bytes = held_bytes;
+            return Free::Keep;
+        }
+        if self.is_due(held_bytes, now_ms) { Free::GiveBack } else { Free::AsBefore }
+    }
+
+    fn is_due(&mut self, held_bytes: usize, now_ms: u64) -> bool {
         self.most_bytes = self.most_bytes.max(held_bytes);
         let is_over = self.most_bytes - held_bytes >= BURST_BYTES_MIN && held_bytes <= self.most_bytes / 2;
         if !is_over {
@@ -45,7 +68,7 @@ impl Trim {
         if now_ms < *self.due_ms.get_or_insert(now_ms + SETTLED_MS) {
             return false;
         }
-        *self = Self { most_bytes: held_bytes, due_ms: None };
+        *self = Self { most_bytes: held_bytes, due_ms: None, keeps: false };
         true
     }
 
@@ -55,26 +78,31 @@ impl Trim {
     }
 }
 
+/// Shards of this process that want what is free to be kept.
+static KEEPING: AtomicUsize = AtomicUsize::new(0);
+
 /// From now on what is free is kept until [`give_back`], in the whole process.
 pub(crate) fn keep() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        // SAFETY: they take numbers, and may be called from any thread at any time (mallopt(3)).
-        unsafe {
-            libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
-            libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
-        }
-    });
+    KEEPING.fetch_add(1, Ordering::AcqRel);
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: they take numbers, and may be called from any thread at any time (mallopt(3)).
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
+    }
 }
 
-/// Gives back what is free, in the whole process, from another thread: it takes the time of unmapping it. The allocator is locked piece by
+/// Gives back what is free, in the whole process and once for each [`keep`], from another thread: it takes the time of unmapping it. The allocator is locked piece by
 /// piece meanwhile, and whoever asks it for something that is not in a thread's own cache waits for that.
 pub(crate) fn give_back() {
-    tokio::task::spawn_blocking(|| {
+    let was_last = KEEPING.fetch_sub(1, Ordering::AcqRel) == 1;
+    tokio::task::spawn_blocking(move || {
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        // SAFETY: it takes a number, and may be called from any thread at any time (malloc_trim(3)).
+        // SAFETY: they take numbers, and may be called from any thread at any time (mallopt(3), malloc_trim(3)).
         unsafe {
+            if was_last {
+                libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES_AFTER);
+            }
             libc::malloc_trim(0);
         }
     });
@@ -109,9 +137,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_free_is_kept_during_a_burst() {
+        let mut trim = Trim::default();
+        assert_eq!(trim.note((8 << 20) - 1, 0), Free::AsBefore);
+        assert_eq!(trim.note(8 << 20, 0), Free::Keep);
+        assert_eq!(trim.note(100 << 20, 0), Free::AsBefore, "once");
+        assert_eq!(trim.note(1 << 20, 0), Free::AsBefore);
+        assert_eq!(trim.note(1 << 20, 2_000), Free::GiveBack);
+        assert_eq!(trim.note(9 << 20, 3_000), Free::Keep, "the next");
+        assert_eq!(trim.note(70 << 20, 3_000), Free::AsBefore);
+        assert_eq!(trim.note(20 << 20, 3_000), Free::AsBefore);
+        assert_eq!(trim.note(20 << 20, 5_000), Free::GiveBack);
+        assert_eq!(trim.note(20 << 20, 5_001), Free::Keep, "it goes on, as a smaller one");
+    }
+
+    #[test]
     fn what_is_not_worth_it_stays() {
         let mut trim = Trim::default();
-        for held in [31 << 20, 0, 31 << 20, 0] {
+        for held in [7 << 20, 0, 7 << 20, 0] {
             assert!(!trim.is_due(held, 0) && trim.wake_at_ms().is_none());
         }
         let mut trim = Trim::default();
