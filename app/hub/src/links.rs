@@ -103,8 +103,8 @@ impl<T: Transport> Default for Links<T> {
 
 impl<T: Transport> Links<T> {
     /// Takes a connection in whose upgrade has been answered, with the bytes that came with its request. Register it with
-    /// the poller under the token before the next poll; where that does not announce what has come already it is read in the
-    /// next turn in any case.
+    /// the poller under the token before the next poll. Where that announces what has come already (`is_announced`), it is read
+    /// then, and otherwise in the next turn in any case.
     pub fn insert(
         &mut self,
         shard: &mut Shard,
@@ -263,8 +263,11 @@ impl<T: Transport> Links<T> {
 
     fn read(&mut self, shard: &mut Shard, index: usize) {
         let mut share = self.share();
-        let Some(link) = self.links[index].as_mut().filter(|link| !link.paused) else { return };
+        let Some(link) = self.links[index].as_mut() else { return };
         let Some(mut socket) = link.socket else { return self.read_lingering(index) };
+        if link.paused {
+            return;
+        }
         let mut reading = if link.unread && shard.is_calm(socket) {
             // As nearly always: nothing was kept of earlier reads, and none of it is to go on elsewhere.
             let (room, read) = (self.buffer.len(), link.transport.receive(&mut self.buffer));
@@ -357,7 +360,7 @@ impl<T: Transport> Links<T> {
     }
 
     /// Ends the turn: sends what there is to send, lets those be read who waited, closes what is over. Returns the transports
-    /// that are done with, to be deregistered and dropped.
+    /// that are done with, to be dropped.
     pub fn finish_turn(&mut self, shard: &mut Shard, now_ms: u64) -> Vec<(Token, T)> {
         shard.finish_handling();
         self.reads_before = std::mem::take(&mut self.reads);
@@ -404,8 +407,9 @@ impl<T: Transport> Links<T> {
     fn send_all(&mut self, shard: &mut Shard) {
         let mut left = SEND_BYTES_PER_TURN;
         let mut is_all = self.send_dirty(shard, &mut left);
-        if shard.shares() {
-            self.send_shared(shard);
+        // Once, and once more where that a socket has failed is told to others.
+        while shard.shares() {
+            self.send_shared(shard, &mut left);
             // Whoever was to get more than that, or did not take it.
             is_all = self.send_dirty(shard, &mut left);
         }
@@ -423,15 +427,16 @@ impl<T: Transport> Links<T> {
     }
 
     /// Sends what a room shares to those who are sent nothing else.
-    fn send_shared(&mut self, shard: &mut Shard) {
-        let left = shard.offer_shared(|socket, slices| {
+    fn send_shared(&mut self, shard: &mut Shard, left: &mut usize) {
+        let (taken, others) = shard.offer_shared(|socket, slices| {
             let link = self.link_of(socket)?;
             Some(match slices {
                 [one] => link.transport.transmit_one(one),
                 slices => link.transport.transmit(slices),
             })
         });
-        for (socket, offered, said) in left {
+        *left = left.saturating_sub(taken);
+        for (socket, offered, said) in others {
             self.note_sent(shard, socket, offered, said);
         }
     }

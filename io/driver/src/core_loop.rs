@@ -106,7 +106,7 @@ impl CoreLoop {
                     Duration::from_millis(wake_at_ms.saturating_sub(now.ms)).min(Duration::from_secs(3_600));
                 sleep.as_mut().reset(tokio::time::Instant::now() + wait);
             }
-            // A turn does everything that there is, whichever it is for; only for sockets the poller has to be asked.
+            // Only for sockets the poller has to be asked. Where it has something and was not waited for, tokio goes on saying so.
             is_polled = tokio::select! {
                 biased;
                 ready = poll.readable() => {

@@ -4,7 +4,7 @@ use fanfare_session::engineio::{self, PROBE_TIMEOUT_MS, Probe, ProbeStep, Reques
 use fanfare_session::native::{ErrorCode, JSON_DEPTH_MAX, Request};
 use fanfare_session::socketio::{self, Kind};
 use fanfare_session::websocket::{CloseCode, Opcode, Payload};
-use fanfare_session::{Came, Engine, Packet, Parser, Share};
+use fanfare_session::{Came, Engine, FRAMES_PARSED, Packet, Parser, Share};
 
 use super::face::Shard;
 use crate::envelope::Answer;
@@ -117,7 +117,7 @@ impl Shard {
                 carrier.post = Some(post);
                 return false;
             }
-            share.frames -= 1;
+            share.frames = share.frames.saturating_sub(FRAMES_PARSED);
             let rest = &post.body[post.at..];
             let text = rest.split(char::from(SEPARATOR)).next().unwrap_or_default();
             let came = match engineio::read_payload(text).next() {

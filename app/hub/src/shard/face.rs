@@ -181,7 +181,7 @@ impl Shard {
         connection.ended = true;
         connection.blocked = false;
         connection.leftover = None;
-        core.unshare(socket.slot);
+        core.withhold(socket.slot);
         let Some(connection) = connection_in(&mut core.slots, socket.slot) else { return };
         connection.session.abandon(&mut core.inflaters);
         connection.outbox.clear(&mut core.log);

@@ -49,16 +49,13 @@ impl Shard {
     }
 
     /// Offers what a room shares to those members who are sent nothing else; the others have it put into their outboxes. `transmit` is as
-    /// in [`Shard::offer`]. Gives those who did not take all that they were offered: how much that was, and what their sockets said.
+    /// in [`Shard::offer`]. Gives the bytes that were taken where all of it was; and of those who did not take all of it how much that
+    /// was, and what their sockets said.
     pub(crate) fn offer_shared(
         &mut self,
         transmit: impl FnMut(SocketId, &[IoSlice<'_>]) -> Option<io::Result<usize>>,
-    ) -> Vec<(SocketId, usize, io::Result<usize>)> {
-        let left = self.core.offer_shared(transmit);
-        if self.core.dirty.is_empty() {
-            self.core.unoffered_bytes = 0;
-        }
-        left
+    ) -> (usize, Vec<(SocketId, usize, io::Result<usize>)>) {
+        self.core.offer_shared(transmit)
     }
 
     /// Offers what the connection in a slot has to send where it lies in one piece, as nearly always, [`SEND_BYTES_MAX`] at most of it.

@@ -108,36 +108,17 @@ impl Shard {
                 }
                 Some((bytes, Some(Short::Binary(payload)))) => {
                     taken += bytes;
-                    self.binary(socket, door, Payload::Borrowed(payload));
+                    self.binary(socket, door, Payload::Borrowed(payload), share);
                 }
                 Some((_, None)) => {
                     self.core.refuse_short(slot);
                     break Reading::Done;
                 }
                 None => {
-                    let (bytes, received) = self.core.receive_one(slot, &mut input[taken..], share);
+                    let (bytes, stops) = self.any_message(socket, door, &mut input[taken..], share);
                     taken += bytes;
-                    match received {
-                        Received::Text(text) if is_plain => self.plain(socket, door, Message::Text(text)),
-                        Received::Text(text) => self.text_of_a_dialect(socket, door, &text, share),
-                        Received::Binary(payload) => self.binary(socket, door, payload),
-                        Received::Nothing | Received::ShareUsed => {
-                            let more = matches!(received, Received::Nothing);
-                            let Some(pause) = self.core.pause_due(slot, Told::default()) else {
-                                break if more { Reading::More } else { Reading::Later };
-                            };
-                            self.core.pause(slot, pause);
-                            break Reading::Paused;
-                        }
-                        Received::Control => {}
-                        Received::InflaterWanted { whole } => {
-                            self.core.pause(slot, Pause::Inflater { whole });
-                            break Reading::Paused;
-                        }
-                        Received::Ended(end) => {
-                            self.core.ended(slot, &end);
-                            break Reading::Done;
-                        }
+                    if let Some(reading) = stops {
+                        break reading;
                     }
                 }
             }
@@ -171,6 +152,55 @@ impl Shard {
         self.core.depart_if_done(slot);
         self.settle();
         reading
+    }
+
+    /// Takes whatever comes next, short or not: how many bytes, and whether that was all for now.
+    fn any_message(
+        &mut self,
+        socket: SocketId,
+        door: DoorId,
+        input: &mut [u8],
+        share: &mut Share,
+    ) -> (usize, Option<Reading>) {
+        let slot = socket.slot;
+        let is_plain = self.core.rules[usize::from(door.0)].dialect == Dialect::Plain;
+        let (bytes, received) = self.core.receive_one(slot, input, share);
+        let stops = match received {
+            Received::Text(text) if is_plain => {
+                self.plain(socket, door, Message::Text(text));
+                None
+            }
+            Received::Text(text) => {
+                self.text_of_a_dialect(socket, door, &text, share);
+                None
+            }
+            Received::Binary(payload) => {
+                self.binary(socket, door, payload, share);
+                None
+            }
+            Received::Control => None,
+            Received::Nothing | Received::ShareUsed => {
+                let more = matches!(received, Received::Nothing);
+                let pause = self.core.pause_due(slot, Told::default());
+                if let Some(pause) = pause {
+                    self.core.pause(slot, pause);
+                }
+                Some(match pause {
+                    Some(_) => Reading::Paused,
+                    None if more => Reading::More,
+                    None => Reading::Later,
+                })
+            }
+            Received::InflaterWanted { whole } => {
+                self.core.pause(slot, Pause::Inflater { whole });
+                Some(Reading::Paused)
+            }
+            Received::Ended(end) => {
+                self.core.ended(slot, &end);
+                Some(Reading::Done)
+            }
+        };
+        (bytes, stops)
     }
 
     /// A message for a kit as it came.
@@ -250,9 +280,10 @@ impl Shard {
         }
     }
 
-    fn binary(&mut self, socket: SocketId, door: DoorId, payload: Payload<'_>) {
+    fn binary(&mut self, socket: SocketId, door: DoorId, payload: Payload<'_>, share: &mut Share) {
         let door = usize::from(door.0);
         if self.core.rules[door].dialect.parser().is_some() {
+            share.frames = share.frames.saturating_sub(FRAMES_PARSED - 1);
             return self.engine_binary(socket, payload);
         }
         self.core.counters.messages_received += 1;

@@ -60,7 +60,7 @@ pub struct Counters {
     pub connections: u64,
     /// Messages that came in whole.
     pub messages_received: u64,
-    /// Messages put into outboxes.
+    /// Messages put into outboxes, or kept to go past them to those who are sent nothing else.
     pub messages_sent: u64,
     /// Messages that did not fit a slow client's outbox, by the door's policy.
     pub messages_dropped: u64,
@@ -140,7 +140,7 @@ pub(crate) struct Core {
     pub(crate) waiting: Waiting,
     /// Unfinished messages, inflaters and leftovers of all connections.
     pub(crate) held_bytes: usize,
-    /// Bytes put into outboxes since all of them were last offered to their sockets.
+    /// Bytes put into outboxes, or kept for many, since all of them were last offered to their sockets.
     pub(crate) unoffered_bytes: usize,
     /// Rooms that connections are in, summed over the connections.
     pub(crate) memberships: usize,
@@ -403,7 +403,9 @@ impl Core {
     /// Closes a connection that will not be listened to any more, dropping what it has not begun to be sent.
     pub(crate) fn cut_off(&mut self, slot: u32, code: CloseCode, reason: &str) {
         let now_ms = self.now.ms;
-        self.unshare(slot);
+        if self.unshare_may_cut(slot) {
+            return;
+        }
         if let Some(connection) = connection_in(&mut self.slots, slot) {
             self.counters.note_dropped(connection.outbox.drop_unstarted(&mut self.log));
             connection.batch = None;

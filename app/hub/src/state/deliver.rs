@@ -106,7 +106,9 @@ impl Core {
 
     #[inline(always)]
     fn send_payload(&mut self, to: SocketId, opcode: Opcode, payload: Payload<'_>) {
-        self.unshare(to.slot);
+        if self.shared.is_some() && self.get(to).is_some() {
+            self.unshare(to.slot);
+        }
         let own = |place: &&mut Slot| to.shard == self.shard && place.generation == to.generation;
         let place = self.slots.get_mut(to.slot as usize).filter(own);
         let Some(connection) = place.and_then(|place| place.connection.as_mut()) else { return };
@@ -280,8 +282,13 @@ impl Core {
         if self.transmit.is_empty() {
             return;
         }
-        self.unshare(slot);
-        let transmit = std::mem::take(&mut self.transmit);
+        // Taken first: others may be cut off for what is shared, and have frames of their own.
+        let mut transmit = std::mem::take(&mut self.transmit);
+        let closes = self.at(slot).is_some_and(|there| there.session.has_closed());
+        if self.unshare_may_cut(slot) && !closes {
+            // Its close frame is the last that it is sent.
+            transmit.clear();
+        }
         let full = self.is_overfull(slot);
         if full && self.at(slot).is_some_and(|there| there.gone.is_none() && !there.session.has_closed()) {
             // Someone who pings without ever reading the pongs.
@@ -291,8 +298,10 @@ impl Core {
                 // Our close frame comes before what is queued, since that cannot all come.
                 self.counters.note_dropped(connection.outbox.drop_unstarted(&mut self.log));
             }
-            let span = self.log.append(transmit.len(), |out| out.extend_from_slice(&transmit));
-            self.push_span(slot, span);
+            if !transmit.is_empty() {
+                let span = self.log.append(transmit.len(), |out| out.extend_from_slice(&transmit));
+                self.push_span(slot, span);
+            }
         }
         if self.transmit.is_empty() {
             self.transmit = transmit;

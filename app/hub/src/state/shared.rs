@@ -64,11 +64,13 @@ impl Shared {
     }
 
     fn has_place_for(&self, bytes: usize, members: usize) -> bool {
-        let bytes = self.bytes + bytes;
-        self.pieces.len() < SHARED_PIECES_MAX
-            && bytes <= SHARED_BYTES_EACH_MAX
-            && bytes * members <= SHARED_BYTES_MAX
+        self.pieces.len() < SHARED_PIECES_MAX && is_little(self.bytes + bytes, members)
     }
+}
+
+/// Whether so many bytes for each of so many members may be shared.
+fn is_little(bytes: usize, members: usize) -> bool {
+    bytes <= SHARED_BYTES_EACH_MAX && bytes * members <= SHARED_BYTES_MAX
 }
 
 impl Core {
@@ -95,7 +97,7 @@ impl Core {
         {
             self.end_sharing();
         }
-        if self.shared.is_none() && !Shared::new(audience, except, variant).has_place_for(bytes, members) {
+        if self.shared.is_none() && !is_little(bytes, members) {
             return false;
         }
         let mut encoded = Encoded::default();
@@ -143,6 +145,23 @@ impl Core {
         self.put(slot, &pieces);
     }
 
+    /// The same; says whether that was too much for a slow one, who has been cut off for it.
+    pub(crate) fn unshare_may_cut(&mut self, slot: u32) -> bool {
+        let is_there = |core: &Self| core.at(slot).is_some_and(|there| there.gone.is_none());
+        let was_there = is_there(self);
+        self.unshare(slot);
+        was_there && !is_there(self)
+    }
+
+    /// This connection is at its end and is to be sent nothing more, not even what is shared.
+    pub(crate) fn withhold(&mut self, slot: u32) {
+        let Some(shared) = &mut self.shared else { return };
+        let Some(connection) = connection_in(&mut self.slots, slot) else { return };
+        if connection.is_in(shared.audience) && !std::mem::replace(&mut connection.unshared, true) {
+            shared.unshared.push(slot);
+        }
+    }
+
     /// Everybody has what is shared put into the outbox: the slow way.
     pub(crate) fn end_sharing(&mut self) {
         let Some(shared) = self.shared.take() else { return };
@@ -163,12 +182,12 @@ impl Core {
 
     /// Offers what is shared to the sockets of those who are to be sent nothing else, and gives it to the others, and to those whose
     /// socket does not take all of it, into their outboxes. `offer` gives what the socket says, and `None` where there is none. Gives
-    /// whose socket did not take all, how much that was, and what it said.
+    /// the bytes that went to those who took all; and of the others whose socket it was, how much was offered, and what it said.
     pub(crate) fn offer_shared(
         &mut self,
         mut offer: impl FnMut(SocketId, &[IoSlice<'_>]) -> Option<io::Result<usize>>,
-    ) -> Vec<(SocketId, usize, io::Result<usize>)> {
-        let Some(mut shared) = self.shared.take() else { return Vec::new() };
+    ) -> (usize, Vec<(SocketId, usize, io::Result<usize>)>) {
+        let Some(mut shared) = self.shared.take() else { return (0, Vec::new()) };
         // Whoever is not to have it counts as one who has had it.
         if let Some(slot) = shared.except
             && let Some(connection) = connection_in(&mut self.slots, slot)
@@ -177,6 +196,7 @@ impl Core {
             shared.unshared.push(slot);
         }
         let members = self.lend(shared.audience);
+        self.unoffered_bytes = self.unoffered_bytes.saturating_sub(shared.bytes * members.len());
         let mut slices = [IoSlice::new(&[]); SHARED_PIECES_MAX];
         for (slice, piece) in slices.iter_mut().zip(&shared.pieces) {
             *slice = IoSlice::new(self.log.bytes(piece.span));
@@ -193,16 +213,19 @@ impl Core {
                 left.push((socket, said));
             }
         }
+        let members_count = members.len();
         self.restore(shared.audience, members);
+        let taken = shared.bytes * (members_count - left.len());
         let mut said_by = Vec::new();
         for (socket, said) in left {
             if self.at(socket.slot).is_some_and(|there| !there.unshared) {
                 self.put(socket.slot, &shared.pieces);
+                self.unoffered_bytes += shared.bytes;
                 said_by.extend(said.map(|said| (socket, shared.bytes, said)));
             }
         }
         self.forget(&shared);
-        said_by
+        (taken, said_by)
     }
 
     /// Puts shared pieces, which have been counted, into an outbox; what is not put there is not counted any more.

@@ -217,7 +217,7 @@ impl Core {
 
     /// The connection's time is up: what it was still to be sent is dropped.
     pub(super) fn expire(&mut self, slot: u32, gone: Gone) {
-        self.unshare(slot);
+        self.withhold(slot);
         if let Some(connection) = connection_in(&mut self.slots, slot) {
             connection.session.abandon(&mut self.inflaters);
             connection.outbox.clear(&mut self.log);

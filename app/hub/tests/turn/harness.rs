@@ -1,13 +1,13 @@
 //! A shard, its links and the pipes at their ends.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 
 use fanfare_hub::{
-    Arrival, Dialect, Door, DoorId, DoorRules, Edge, Instance, Kit, Limits, Links, Message, Now, Outgoing,
-    Payload, PlainPlace, Readiness, Shard, ShardId, ShardSetup, SocketId, Token, Transport,
+    Arrival, Dialect, Door, DoorId, DoorRules, Edge, Gone, Instance, Kit, Limits, Links, Message, Now,
+    Outgoing, Payload, PlainPlace, Readiness, Shard, ShardId, ShardSetup, SocketId, Token, Transport,
 };
 
 /// The door without a dialect, where most connections are.
@@ -22,10 +22,14 @@ pub(crate) const WRITABLE: Readiness = Readiness { readable: false, writable: tr
 /// The peer has said its last.
 pub(crate) const ENDED: Readiness = Readiness { readable: true, writable: false, read_closed: true };
 
+/// What everybody is told of one who is lost, where that is asked for.
+pub(crate) const LOST: u8 = 9;
+
 /// Answers with as many KiB as the first byte of a message says, and at least one byte. A message of two bytes goes to everybody, and
 /// where the first is 1 not to its sender. Text holds the connection until it is woken.
 struct Generous {
     met: Rc<RefCell<Vec<SocketId>>>,
+    tells_of_the_lost: Rc<Cell<bool>>,
 }
 
 impl Kit for Generous {
@@ -50,6 +54,12 @@ impl Kit for Generous {
             cx.send_binary(from, answer);
         } else {
             cx.hold(from);
+        }
+    }
+
+    fn disconnected(&mut self, cx: &mut Edge<'_, Self>, _: SocketId, gone: Gone) {
+        if self.tells_of_the_lost.get() && gone == Gone::Lost {
+            cx.everyone(None, &Outgoing::Binary(&[LOST]));
         }
     }
 
@@ -135,6 +145,8 @@ pub(crate) struct House {
     pub(crate) sends: Rc<RefCell<Vec<usize>>>,
     /// What the turns gave back.
     pub(crate) removed: Vec<Token>,
+    /// Whether everybody is told of those who are lost.
+    pub(crate) tells_of_the_lost: Rc<Cell<bool>>,
     met: Rc<RefCell<Vec<SocketId>>>,
 }
 
@@ -148,7 +160,9 @@ impl House {
         let setup = ShardSetup { shard, shards: 1, instance, seed: 1, limits };
         let rules = DoorRules { dialect: Dialect::Plain, ..DoorRules::default() };
         let met = Rc::default();
-        let [plain, native] = [0, 1].map(|_| Generous { met: Rc::clone(&met) });
+        let tells_of_the_lost = Rc::<Cell<bool>>::default();
+        let generous = || Generous { met: Rc::clone(&met), tells_of_the_lost: Rc::clone(&tells_of_the_lost) };
+        let [plain, native] = [generous(), generous()];
         let doors = vec![Door::new(rules, plain), Door::new(DoorRules::default(), native)];
         let mut house = Self {
             shard: Shard::new(setup, doors, Now { ms: 0, unix_ms: 0 }),
@@ -157,6 +171,7 @@ impl House {
             now_ms: 0,
             sends: Rc::default(),
             removed: Vec::new(),
+            tells_of_the_lost,
             met,
         };
         for _ in 0..connections {

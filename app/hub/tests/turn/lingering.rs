@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use fanfare_session::websocket::CloseCode;
+
 use crate::harness::House;
 
 /// What a lingering peer may still send.
@@ -113,4 +115,21 @@ fn a_turn_closes_so_many_and_the_next_goes_on() {
     assert_eq!((house.removed.len(), house.links.has_carry_over()), (128, true));
     house.turn(&[]);
     assert_eq!((house.removed.len(), house.links.has_carry_over()), (130, false));
+}
+
+#[test]
+fn one_that_was_not_read_when_it_was_closed_is_read_to_its_end_too() {
+    let mut house = House::new(1);
+    // Text holds it, so that what follows waits unread.
+    house.ends(0).input.extend([0x81, 0x81, 0, 0, 0, 0, b'x'].repeat(2));
+    house.turn(&[0]);
+    let socket = house.socket(0);
+    house.shard.close(socket, CloseCode::NORMAL, "");
+    house.now_ms += 10_000;
+    house.turn(&[]);
+    assert_eq!((house.shard.connections(), house.links.len()), (0, 1), "it lingers");
+    house.ends(0).input.push(0);
+    house.ends(0).ended = true;
+    house.turn(&[0]);
+    assert_eq!(house.removed, [house.pipes[0].0]);
 }

@@ -2,10 +2,10 @@
 
 use std::io::ErrorKind;
 
-use fanfare_hub::{Arrival, DeflateParameters};
+use fanfare_hub::{Arrival, DeflateParameters, Limits};
 use proptest::prelude::*;
 
-use crate::harness::{ENDED, House, PLAIN, READABLE, WRITABLE};
+use crate::harness::{ENDED, House, LOST, PLAIN, READABLE, WRITABLE};
 
 /// Of each kind of connection two: as they come, those who want bytes, those who have agreed to compression, and those who want
 /// batches. What is said here is too short to be compressed, and nothing that would wait in a batch.
@@ -223,4 +223,44 @@ fn nothing_is_offered_to_a_socket_that_has_failed_meanwhile() {
     let mut sends = house.sends.borrow().clone();
     sends.sort_unstable();
     assert_eq!(sends, [0, 2]);
+}
+
+#[test]
+fn that_a_socket_does_not_take_what_is_shared_is_told_in_the_same_turn() {
+    let mut house = House::new(3);
+    house.tells_of_the_lost.set(true);
+    house.ends(0).input.extend([0x82, 0x82, 0, 0, 0, 0, 0, 1]);
+    house.ends(1).takes.push_back(Err(ErrorKind::ConnectionReset));
+    house.turn(&[0]);
+    for hearer in [0, 2] {
+        assert_eq!(house.ends(hearer).sent, [0x82, 2, 0, 1, 0x82, 1, LOST]);
+    }
+    assert!(!house.links.has_carry_over());
+}
+
+#[test]
+fn whoever_is_cut_off_for_what_is_shared_is_sent_nothing_of_somebody_else() {
+    let (pingers, slow) = (1..=70u8, 71);
+    let mut house = House::with(72, Limits { outbox_bytes: 1, ..Limits::default() });
+    house.ends(slow).takes.push_back(Err(ErrorKind::WouldBlock));
+    for _ in 0..2 {
+        house.ask(slow, 0, 1);
+        // What lies between in the log keeps the two answers apart.
+        house.ask(0, 0, 1);
+        house.turn(&[slow, 0]);
+    }
+    house.ends(0).sent.clear();
+    house.ends(0).input.extend([0x82, 0x82, 0, 0, 0, 0, 0, 1]);
+    for pinger in pingers.clone() {
+        house.ends(usize::from(pinger)).input.extend([0x89, 0x81, 0, 0, 0, 0, pinger]);
+    }
+    house.turn(&(0..71).collect::<Vec<_>>());
+    for pinger in pingers {
+        let heard = house.ends(usize::from(pinger)).sent.clone();
+        assert_eq!(heard, [0x82, 2, 0, 1, 0x8A, 1, pinger], "{pinger}");
+    }
+    house.turn_now(&[(slow, WRITABLE)]);
+    let heard = house.ends(slow).sent.clone();
+    assert_eq!(heard[..4], [0x88, 10, 0x03, 0xF5], "1013: {heard:?}");
+    assert_eq!((house.shard.counters().too_slow, heard.len()), (1, 12));
 }
