@@ -15,14 +15,31 @@ const STAGES: &[(&str, &[&str])] = &[
         "encode",
         &["app/hub/src/fanout/encode.rs", "app/hub/src/fanout/outgoing.rs", "app/hub/src/fanout/log.rs"],
     ),
-    ("fan-out", &["app/hub/src/state/deliver.rs", "app/hub/src/fanout/", "app/hub/src/room/"]),
+    (
+        "fan-out",
+        &[
+            "app/hub/src/state/deliver.rs",
+            "app/hub/src/state/audience.rs",
+            "app/hub/src/state/shared.rs",
+            "app/hub/src/fanout/",
+            "app/hub/src/room/",
+        ],
+    ),
     ("dispatch", &["app/hub/src/", "app/kits/", "fanfare/src/", "bench/src/"]),
     ("HTTP", &["io/driver/src/"]),
 ];
 
 /// Functions that are named for what they do, wherever they stand.
-const SENDING: &[&str] =
-    &["finish_turn", "::send_all", "Shard>::sent", "Shard::sent", "next_dirty", "outgoing_single"];
+const SENDING: &[&str] = &[
+    "finish_turn",
+    "::send_all",
+    "::send_dirty",
+    "::offer_shared",
+    "Shard>::sent",
+    "Shard::sent",
+    "next_dirty",
+    "outgoing_single",
+];
 
 /// Libraries with a column of their own, by a part of their path.
 const LIBRARIES: &[(&str, &[&str])] = &[
