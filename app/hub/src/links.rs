@@ -158,20 +158,13 @@ impl<T: Transport> Links<T> {
         }
     }
 
-    /// Where the transport of a connection is; one that polls has none.
-    fn index_of(&self, socket: SocketId) -> Option<usize> {
-        let index = *self.by_slot.get(socket.slot())? as usize;
-        let link = self.links.get(index)?.as_ref()?;
-        (link.socket == Some(socket)).then_some(index)
-    }
-
-    /// The transport of a connection and what is known of it.
+    /// The transport of a connection, with its place and what is known of it; one that polls has none.
     #[inline]
-    fn link_of(&mut self, socket: SocketId) -> Option<&mut Link<T>> {
+    fn link_of(&mut self, socket: SocketId) -> Option<(usize, &mut Link<T>)> {
         let index = *self.by_slot.get(socket.slot())? as usize;
         let link = self.links.get_mut(index)?.as_mut()?;
         // All are of this shard.
-        link.socket.is_some_and(|known| known.is_same_here(socket)).then_some(link)
+        link.socket.is_some_and(|known| known.is_same_here(socket)).then_some((index, link))
     }
 
     /// Transports that have taken no more for the first time: the poller has to be asked to say when something fits again, and
@@ -366,23 +359,21 @@ impl<T: Transport> Links<T> {
         self.reads_before = std::mem::take(&mut self.reads);
         self.send_all(shard);
         while let Some(socket) = shard.next_resumed() {
-            if let Some(index) = self.index_of(socket)
-                && let Some(link) = self.links[index].as_mut()
-            {
+            if let Some((index, link)) = self.link_of(socket) {
                 link.paused = false;
                 self.carry(index);
             }
         }
         while let Some(closed) = shard.next_closed() {
-            let Some(index) = self.index_of(closed.socket) else {
+            let Some((index, link)) = self.link_of(closed.socket) else {
                 self.unlinked.push(closed.socket);
                 continue;
             };
-            let Some(link) = self.links[index].as_mut() else { continue };
             link.socket = None;
             link.transport.end();
+            let generation = link.generation;
             if closed.linger {
-                self.lingering.push_back((now_ms + LINGER_MS, index, link.generation));
+                self.lingering.push_back((now_ms + LINGER_MS, index, generation));
                 self.read_lingering(index);
             } else {
                 self.remove(index);
@@ -429,7 +420,7 @@ impl<T: Transport> Links<T> {
     /// Sends what a room shares to those who are sent nothing else.
     fn send_shared(&mut self, shard: &mut Shard, left: &mut usize) {
         let (taken, others) = shard.offer_shared(|socket, slices| {
-            let link = self.link_of(socket)?;
+            let (_, link) = self.link_of(socket)?;
             Some(match slices {
                 [one] => link.transport.transmit_one(one),
                 slices => link.transport.transmit(slices),
@@ -445,14 +436,14 @@ impl<T: Transport> Links<T> {
     #[inline]
     fn send(&mut self, shard: &mut Shard, slot: u32) -> usize {
         let offered =
-            shard.offer(slot, |socket, bytes| Some(self.link_of(socket)?.transport.transmit_one(bytes)));
+            shard.offer(slot, |socket, bytes| Some(self.link_of(socket)?.1.transport.transmit_one(bytes)));
         let (socket, offered, result) = match offered {
             Offered::All(sent) => return sent,
             Offered::Nothing => return 0,
             Offered::Unlinked(socket) => return shard.answer_poll(socket),
             Offered::One(socket, offered, result) => (socket, offered, result),
             Offered::Several(socket) => {
-                let Some(link) = self.link_of(socket) else { return shard.answer_poll(socket) };
+                let Some((_, link)) = self.link_of(socket) else { return shard.answer_poll(socket) };
                 let mut slices = [IoSlice::new(&[]); SLICES_PER_SEND];
                 let filled = shard.outgoing(socket, &mut slices);
                 let slices = &slices[..filled];
@@ -471,8 +462,7 @@ impl<T: Transport> Links<T> {
             Err(error) => error.kind() == ErrorKind::WouldBlock,
         };
         if takes_no_more
-            && let Some(index) = self.index_of(socket)
-            && let Some(link) = self.links[index].as_mut()
+            && let Some((index, link)) = self.link_of(socket)
             && !std::mem::replace(&mut link.watched, true)
         {
             self.unwatched.push(Token(index));

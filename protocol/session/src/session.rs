@@ -131,8 +131,8 @@ impl Session {
     }
 
     /// Closes for a short text that is not UTF-8.
-    pub fn refuse_short(&mut self, transmit: &mut Vec<u8>) -> Received<'static> {
-        self.misbehaved(Misbehaved::TextNotUtf8, transmit)
+    pub fn refuse_short(&mut self, transmit: &mut Vec<u8>) -> End {
+        self.end_for(Misbehaved::TextNotUtf8, transmit)
     }
 
     /// Whether it listens, and nothing that it received waits for anything.
@@ -259,11 +259,15 @@ impl Session {
     }
 
     fn misbehaved<'a>(&mut self, misbehaved: Misbehaved, transmit: &mut Vec<u8>) -> Received<'a> {
+        Received::Ended(self.end_for(misbehaved, transmit))
+    }
+
+    fn end_for(&mut self, misbehaved: Misbehaved, transmit: &mut Vec<u8>) -> End {
         if self.state == State::Open {
             write_close(transmit, misbehaved.close_code(), &misbehaved.to_string(), None);
         }
         self.state = State::Over;
-        Received::Ended(End::Misbehaved(misbehaved))
+        End::Misbehaved(misbehaved)
     }
 
     /// Begins the closing handshake (RFC 6455 §7.1.2). Nothing happens where it has begun already.

@@ -46,7 +46,7 @@ fn play(pieces: &[Vec<u8>], by_the_short_way: bool) -> (Story, usize) {
                     Some(Short::Binary(bytes)) => {
                         (short.frame_bytes(), Received::Binary(Payload::Borrowed(bytes)))
                     }
-                    None => (0, session.refuse_short(&mut story.written)),
+                    None => (0, Received::Ended(session.refuse_short(&mut story.written))),
                 },
             };
             let stops = match &received {

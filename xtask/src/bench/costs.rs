@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::budget;
 use super::peers::{Mode, library, ours};
-use super::run::{Bench, SERVER_CORE, load_against, load_behind};
+use super::run::{BEHIND, BESIDE, Bench, SERVER_CORE, load_on};
 use super::stages::{self, Counted};
 use crate::process::{Server, children, free_port};
 
@@ -154,8 +154,8 @@ impl Cost {
     fn run_load(&self, bench: &Bench<'_>, port: u16, process: u32, messages: u64) -> Result<Value, String> {
         let count = messages.to_string();
         let load = [self.load, &["--messages", &count]].concat();
-        let run = if self.section == budget::SECTION { load_behind } else { load_against };
-        run(bench, port, process, self.wire(), &load)
+        let place = if self.section == budget::SECTION { BEHIND } else { BESIDE };
+        load_on(place, bench, port, process, self.wire(), &load)
     }
 
     fn wire(&self) -> &'static [&'static str] {

@@ -17,7 +17,12 @@ use crate::workspace::Workspace;
 const LOAD_LIMIT: Duration = Duration::from_secs(120);
 
 pub(super) const SERVER_CORE: &str = "0";
-const LOAD_CORE: &str = "1";
+
+/// Where the load runs: on a core of its own.
+pub(super) const BESIDE: &[&str] = &["-c", "1"];
+
+/// Where it runs for counting: on the server's core, and only while the server waits, so that it always waits as often.
+pub(super) const BEHIND: &[&str] = &["-c", SERVER_CORE, "chrt", "--idle", "0"];
 
 /// How much of it is done.
 pub(crate) struct Plan {
@@ -171,21 +176,11 @@ pub(crate) fn load_against(
     wire: &[&str],
     load: &[&str],
 ) -> Result<Value, String> {
-    load_on(&["-c", LOAD_CORE], bench, port, process, wire, load)
+    load_on(BESIDE, bench, port, process, wire, load)
 }
 
-/// The same where things are counted: on the server's core, and only while the server waits, so that it always waits as often.
-pub(crate) fn load_behind(
-    bench: &Bench<'_>,
-    port: u16,
-    process: u32,
-    wire: &[&str],
-    load: &[&str],
-) -> Result<Value, String> {
-    load_on(&["-c", SERVER_CORE, "chrt", "--idle", "0"], bench, port, process, wire, load)
-}
-
-fn load_on(
+/// The same on a place of its own.
+pub(crate) fn load_on(
     place: &[&str],
     bench: &Bench<'_>,
     port: u16,

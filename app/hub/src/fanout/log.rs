@@ -130,10 +130,10 @@ impl Log {
 
     /// Writes a short header and a short payload where the current chunk has space for them.
     #[inline(always)]
-    pub(crate) fn append_short<const N: usize>(&mut self, header: [u8; N], payload: &[u8]) -> Option<Span> {
+    pub(crate) fn append_short(&mut self, header: [u8; 2], payload: &[u8]) -> Option<Span> {
         let bytes = &mut self.chunks[self.current as usize].bytes;
         let start = bytes.len();
-        if payload.len() + N > bytes.capacity() - start {
+        if header.len() + payload.len() > bytes.capacity() - start {
             return None;
         }
         bytes.extend_from_slice(&header);

@@ -337,11 +337,9 @@ impl Core {
 
     fn refuse_short(&mut self, slot: u32) {
         let Some(connection) = connection_in(&mut self.slots, slot) else { return };
-        let received = connection.session.refuse_short(&mut self.transmit);
+        let end = connection.session.refuse_short(&mut self.transmit);
         self.flush_transmit(slot);
-        if let Received::Ended(end) = received {
-            self.ended(slot, &end);
-        }
+        self.ended(slot, &end);
     }
 
     /// Whatever comes next, short or not.

@@ -24,7 +24,7 @@ const SHARED_BYTES_MAX: usize = 8 << 20;
 const SHARED_BYTES_EACH_MAX: usize = 64 << 10;
 
 /// Pieces that they lie in at most.
-pub(crate) const SHARED_PIECES_MAX: usize = 16;
+const SHARED_PIECES_MAX: usize = 16;
 
 /// What a message may be longer by once it is encoded; where it is more, the limits are met a little late.
 const ENCODED_BYTES_MORE: usize = 64;
@@ -131,18 +131,23 @@ impl Core {
     }
 
     fn unshare_where_shared(&mut self, slot: u32) {
-        let Some(shared) = &mut self.shared else { return };
-        let Some(connection) = connection_in(&mut self.slots, slot) else { return };
-        if shared.except == Some(slot) || connection.unshared || !connection.is_in(shared.audience) {
+        if !self.awaits_shared(slot) {
             return;
         }
-        if shared.unshared.len() == UNSHARED_MAX {
+        if self.shared.as_ref().is_some_and(|shared| shared.unshared.len() == UNSHARED_MAX) {
             return self.end_sharing();
         }
-        connection.unshared = true;
-        shared.unshared.push(slot);
-        let pieces = shared.pieces.clone();
+        self.withhold(slot);
+        let pieces = self.shared.as_ref().map(|shared| shared.pieces.clone()).unwrap_or_default();
         self.put(slot, &pieces);
+    }
+
+    /// Whether this connection is still to have what is shared.
+    fn awaits_shared(&self, slot: u32) -> bool {
+        let Some(shared) = self.shared.as_ref().filter(|shared| shared.except != Some(slot)) else {
+            return false;
+        };
+        self.at(slot).is_some_and(|there| !there.unshared && there.is_in(shared.audience))
     }
 
     /// The same; says whether that was too much for a slow one, who has been cut off for it.
@@ -153,11 +158,12 @@ impl Core {
         was_there && !is_there(self)
     }
 
-    /// This connection is at its end and is to be sent nothing more, not even what is shared.
+    /// This connection is not to have what is shared: it is at its end, or has it otherwise.
     pub(crate) fn withhold(&mut self, slot: u32) {
-        let Some(shared) = &mut self.shared else { return };
-        let Some(connection) = connection_in(&mut self.slots, slot) else { return };
-        if connection.is_in(shared.audience) && !std::mem::replace(&mut connection.unshared, true) {
+        if self.awaits_shared(slot)
+            && let (Some(shared), Some(connection)) = (&mut self.shared, connection_in(&mut self.slots, slot))
+        {
+            connection.unshared = true;
             shared.unshared.push(slot);
         }
     }
@@ -213,9 +219,8 @@ impl Core {
                 left.push((socket, said));
             }
         }
-        let members_count = members.len();
+        let taken = shared.bytes * (members.len() - left.len());
         self.restore(shared.audience, members);
-        let taken = shared.bytes * (members_count - left.len());
         let mut said_by = Vec::new();
         for (socket, said) in left {
             if self.at(socket.slot).is_some_and(|there| !there.unshared) {
